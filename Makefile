@@ -1,0 +1,103 @@
+# Every target sets up what it needs: Python 3.10 or later, a C++ compiler and Java 17 or later must be there, the
+# rest goes into .venv. The first run compiles llama.cpp; later ones start at once and need no network.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo "$$p" && exit; done; echo python3)
+PIP := .venv/bin/python -m pip --no-input --disable-pip-version-check
+# The lower bound in pyproject.toml is the release this is tested with: that one is compiled.
+LLAMA := $(shell sed -n 's/.*"llama-cpp-python>=\([0-9.]*\).*/\1/p' pyproject.toml)
+
+# Compiled here: libllama and ggml, not llama.cpp's tools. A header that every file reads is read once. Code and flags
+# of what runs at inference stay as they are.
+define LLAMA_CMAKE
+set(LLAMA_BUILD_COMMON OFF)
+cmake_language(DEFER CALL target_precompile_headers llama PRIVATE
+    "$$<$$<COMPILE_LANGUAGE:CXX>:$${CMAKE_CURRENT_SOURCE_DIR}/src/models/models.h>")
+endef
+export LLAMA_CMAKE
+
+# $(call option,NAME,--flag): the flag with the variable's value, quoted for the shell, if it has one.
+quote = '$(subst ','\'',$(value $(1)))'
+option = $(if $(value $(1)),$(2)=$(call quote,$(1)))
+# $(call failed,LOG): shows the end of the log, and stops.
+failed = { tail -n 20 $(1); echo "Setting up failed: the whole log is $(1)"; exit 1; } >&2
+
+.PHONY: help summarize models test check format install clean tools
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+	@printf '%s\n' '' 'make summarize takes:' \
+	'  BOOK    a file, or a name from `cpullm corpora list` (default: the bundled sample)' \
+	'  LIMIT   only the first so many pieces' \
+	'  MODEL   a GGUF file, or a name from `cpullm models list`' \
+	'  MASTER  a Spark master, as local[4] or spark://host:7077' \
+	'  OUT     the folder to write to (default: summaries/<name>)' \
+	'Setting up takes PYTHON (the interpreter), JAVA_HOME, CXX (the compiler) and CMAKE_ARGS (for llama.cpp).'
+
+summarize: .venv/.run ## Summarize BOOK, by default the bundled sample, with the starter model
+	@.venv/bin/cpullm summarize $(if $(value BOOK),$(call quote,BOOK),sample) $(call option,LIMIT,--limit) \
+	$(call option,MODEL,--model) $(call option,MASTER,--master) $(call option,OUT,--out)
+
+models: .venv/.run ## Fetch the starter model
+	@.venv/bin/cpullm models pull smollm2-135m-instruct
+
+test: .venv/.dev ## Run the tests
+	@.venv/bin/python -m pytest -q
+
+check: .venv/.dev ## Check style and types
+	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy
+
+format: .venv/.dev ## Rewrite the code in the project's style
+	@.venv/bin/ruff check --fix && .venv/bin/ruff format
+
+install: .venv/.run ## Set up .venv, and nothing else
+
+clean: ## Remove .venv and what tools leave behind; fetched models, books and summaries stay
+	@rm -rf .venv .*_cache .hypothesis build dist spark-warehouse metastore_db
+	@find cpullm tests -name __pycache__ -prune -exec rm -rf {} +
+
+# What pip cannot bring. One line says what is missing, before any work.
+tools:
+	@no() { echo "cpullm needs $$1" >&2; exit 1; }; \
+	if [ ! -e .venv/.made ]; then \
+		"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+			no "Python 3.10 or later, which $(PYTHON) is not: apt-get install python3 python3-venv, or brew install python, or name one: make PYTHON=python3.12"; \
+		"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || no "Python's venv module: apt-get install python3-venv"; \
+	fi; \
+	[ -e .venv/.llama-$(LLAMA) ] || printf '#include <thread>\n' | "$${CXX:-c++}" -std=c++17 -x c++ -fsyntax-only - 2>/dev/null || \
+		no "a C++17 compiler, to compile llama.cpp: apt-get install g++, or xcode-select --install"; \
+	java=$$("$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p'); \
+	[ "$${java:-0}" -ge 17 ] || \
+		no "Java 17 or later, for Spark: apt-get install openjdk-17-jre-headless, or brew install openjdk@17 (and set JAVA_HOME)"
+
+# Each stamp is written when its step is done: what was interrupted is done again.
+.venv/.made: | tools
+	@echo "Setting up .venv, once; the logs are .venv/*.log"
+	@mkdir -p .venv && "$(PYTHON)" -m venv --clear .venv >/dev/null && touch $@
+
+# The other packages are fetched while the compiler works. The wheel is kept apart from pip's own cache: it is made for
+# this CPU, and holds less than other projects may want.
+.venv/.llama-$(LLAMA): .venv/.made
+	@echo "Compiling llama.cpp for this CPU: 2 to 5 minutes on two cores, once"
+	@sed -n '/^dependencies = \[/,/^\]/s/^ *"\([^"]*\)".*/\1/p' pyproject.toml | grep -v llama >.venv/requirements.txt
+	@$(PIP) install -r .venv/requirements.txt >.venv/packages.log 2>&1 & trap 'kill $$! 2>/dev/null' EXIT; trap 'exit 130' HUP INT TERM; \
+	cpu=$$({ uname -m; grep -m 1 -E '^(flags|Features)' /proc/cpuinfo; echo "$$CMAKE_ARGS"; } 2>/dev/null | cksum | cut -d ' ' -f 1); \
+	compile() { env "$$@" $(PIP) wheel --no-deps --cache-dir "$${XDG_CACHE_HOME:-$$HOME/.cache}/cpullm/$$cpu" -w .venv/wheels llama-cpp-python==$(LLAMA) >>.venv/llama.log 2>&1; }; \
+	rm -rf .venv/wheels .venv/llama.log; printf '%s\n' "$$LLAMA_CMAKE" >.venv/llama.cmake; \
+	compile SKBUILD_NINJA_MAKE_FALLBACK=false \
+		SKBUILD_CMAKE_ARGS="-DLLAVA_BUILD=OFF;-DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/.venv/llama.cmake" || \
+	{ grep -q 'Building wheel' .venv/llama.log && echo "That failed: compiling all of it, as it comes" && compile; } || \
+	$(call failed,.venv/llama.log); wait $$!; trap - EXIT; \
+	$(PIP) install .venv/wheels/*.whl >>.venv/llama.log 2>&1 || $(call failed,.venv/llama.log)
+	@touch $@
+
+.venv/.run: pyproject.toml .venv/.llama-$(LLAMA)
+	@echo "Installing the Python packages"
+	@$(PIP) install -e . >.venv/install.log 2>&1 || $(call failed,.venv/install.log)
+	@touch $@
+
+.venv/.dev: .venv/.run
+	@echo "Installing the tools for tests and checks"
+	@$(PIP) install -e '.[dev]' >.venv/install.log 2>&1 || $(call failed,.venv/install.log)
+	@touch $@

@@ -1,0 +1,30 @@
+"""Summarize documents with quantized LLMs on CPUs, on one machine or under Apache Spark."""
+
+from cpullm.errors import (
+    CpullmError,
+    EngineError,
+    FetchError,
+    InputError,
+    MachineError,
+    ModelError,
+    OptionError,
+)
+from cpullm.options import Options
+from cpullm.records import Chunk, Document, Summary
+from cpullm.summarize import Result, summarize
+
+__all__ = [
+    "Chunk",
+    "CpullmError",
+    "Document",
+    "EngineError",
+    "FetchError",
+    "InputError",
+    "MachineError",
+    "ModelError",
+    "OptionError",
+    "Options",
+    "Result",
+    "Summary",
+    "summarize",
+]

@@ -1,0 +1,135 @@
+"""Texts → requests that fit the context → groups of about equal seconds. Pure: no Spark, no llama.cpp, no files.
+
+Groups follow from the requests alone, never from the cluster, so the same job gives the same answers on one executor
+or a hundred.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+from cpullm.catalog import ResolvedModel
+from cpullm.errors import OptionError
+from cpullm.options import Job, Options, Sampling
+from cpullm.records import Chunk, Prompt, Request
+
+DEFAULT_WINDOW_TOKENS = 2048
+# A decoded token takes about as long as three prefilled ones with four sequences on two cores (500 and 167 tokens/s
+# for 135M, 79 and 52 for 1.1B); the ratio only balances groups.
+DECODE_COST = 3
+_CTX_STEP = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How the context of one sequence is shared out, in tokens: template and wording, text, answer."""
+
+    overhead_tokens: int
+    text_tokens: int
+    max_tokens: int
+
+    @property
+    def n_ctx(self) -> int:
+        """Room of one sequence, rounded up to llama.cpp's step."""
+        return ceil((self.overhead_tokens + self.text_tokens + self.max_tokens) / _CTX_STEP) * _CTX_STEP
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is going to do, known before the first token is computed."""
+
+    chunks: list[Chunk]
+    windows: list[list[str]]
+    prompts: dict[str, Prompt]
+    budget: Budget
+    model: ResolvedModel
+    job: Job
+    options: Options
+    text_tokens: int
+
+    @property
+    def n_windows(self) -> int:
+        """Requests of the first level."""
+        return sum(map(len, self.windows))
+
+
+def budget(options: Options, n_ctx_train: int, overhead_tokens: int, window_tokens: int | None) -> Budget:
+    """The shares for a model of this context; `window_tokens` is the catalog's word where the user gave none.
+
+    Two answers must fit one merge, or merging would never end: that, too, is checked here.
+    """
+    room = n_ctx_train // _CTX_STEP * _CTX_STEP - overhead_tokens - options.max_tokens
+    # Two answers and the blank line between them; tokens of joined texts may differ a little from their sum.
+    least = 2 * options.max_tokens + 32
+    if room < least:
+        raise OptionError(
+            f"The model's context of {n_ctx_train} tokens leaves {max(room, 0)} for text beside {overhead_tokens} "
+            f"of prompt and max_tokens {options.max_tokens}; merging needs {least}. "
+            "Lower max_tokens or take another model."
+        )
+    if options.window_tokens is not None and options.window_tokens > room:
+        raise OptionError(
+            f"window_tokens {options.window_tokens} is more than the {room} tokens that the model's context of "
+            f"{n_ctx_train} leaves for text."
+        )
+    wanted = options.window_tokens or min(window_tokens or DEFAULT_WINDOW_TOKENS, room)
+    if wanted < least:
+        raise OptionError(
+            f"window_tokens {wanted} must be {least} or more with max_tokens {options.max_tokens}, so that two answers "
+            "can be merged. Raise window_tokens or lower max_tokens."
+        )
+    return Budget(overhead_tokens, wanted, options.max_tokens)
+
+
+def request_id(model_sha256: str, prompt: Prompt, sampling: Sampling, max_tokens: int, text: str) -> str:
+    """Identity is content: the sha256 over all that decides the answer."""
+    parts = (model_sha256, prompt.head, prompt.tail, repr(sampling), str(max_tokens), text)
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "replace")
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
+
+
+def pack(requests: Sequence[Request], group_tokens: int) -> list[Request]:
+    """The requests with `group_id`s, by groups: longest first, each into the group that is emptiest so far.
+
+    Longest-processing-time-first (Graham 1969) keeps the largest group within 4/3 of the best possible.
+    """
+    if not requests:
+        return []
+    n_groups = min(len(requests), ceil(sum(map(cost, requests)) / group_tokens))
+    groups: list[list[Request]] = [[] for _ in range(n_groups)]
+    loads = [(0, group_id) for group_id in range(n_groups)]
+    for request in sorted(requests, key=lambda request: (-cost(request), request.id)):
+        load, group_id = loads[0]
+        groups[group_id].append(replace(request, group_id=group_id))
+        heapq.heapreplace(loads, (load + cost(request), group_id))
+    return [request for group in groups for request in group]
+
+
+def cost(request: Request) -> int:
+    """How long a request takes at most, in units of one prefilled token."""
+    return request.prompt_tokens + DECODE_COST * request.max_tokens
+
+
+def pack_texts(texts: Iterable[tuple[str, int]], budget_tokens: int) -> list[list[str]]:
+    """Neighbouring texts, each with its token count, joined into as few parts as fit, as even as they come."""
+    counted = list(texts)
+    if not counted:
+        return []
+    n_parts = ceil(sum(n for _, n in counted) / budget_tokens)
+    target = sum(n for _, n in counted) / n_parts
+    parts: list[list[str]] = []
+    load = float("inf")
+    for text, n_tokens in counted:
+        if load + n_tokens > budget_tokens or load >= target:
+            parts.append([])
+            load = 0
+        parts[-1].append(text)
+        load += n_tokens
+    return parts

@@ -1,0 +1,39 @@
+"""Tables with an id and a text column, from pandas, as documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from cpullm.errors import InputError
+from cpullm.records import Document
+
+
+def documents(table: pd.DataFrame, id_column: str, text_column: str) -> list[Document]:
+    """One document per row; a text that is null or no string becomes a document with `error`.
+
+    Refused as a whole: a missing column, an empty id, an id that occurs twice.
+    """
+    check_columns(list(table.columns), id_column, text_column)
+    ids = table[id_column]
+    if ids.isna().any():
+        raise InputError(f"Column {id_column!r} is empty in {int(ids.isna().sum())} rows; every row needs an id.")
+    doubled = ids[ids.duplicated()]
+    if len(doubled):
+        raise InputError(f"Column {id_column!r} holds {doubled.iloc[0]!r} more than once; ids must be unique.")
+    return [_document(str(id_), text) for id_, text in zip(ids, table[text_column], strict=True)]
+
+
+def check_columns(columns: list[Any], *wanted: str) -> None:
+    """Raise InputError that names the missing columns and the present ones."""
+    missing = [name for name in wanted if name not in columns]
+    if missing:
+        raise InputError(f"No column {', '.join(map(repr, missing))}; there are {', '.join(map(repr, columns))}.")
+
+
+def _document(id_: str, text: Any) -> Document:
+    if isinstance(text, str):
+        return Document(id_, text)
+    missing = text is None or text is pd.NA or text != text
+    return Document(id_, "", error="The text is null." if missing else f"The text is a {type(text).__name__}.")

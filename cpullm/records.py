@@ -1,0 +1,146 @@
+"""What crosses a module's border. Offsets count characters of the document's text; schemas are Spark DDL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import Any
+
+
+class FinishReason(str, Enum):
+    """Why a completion ended: the model's own end, the `max_tokens` limit, or an error instead of an answer."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text as read: decoded, BOM removed, CRLF read as LF. `error` says why there is no text."""
+
+    id: str
+    text: str
+    title: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One unit of a document, `document.text[start:end] == text`; `levels` are the titles above it, topmost first.
+
+    `line` is the 1-based line of its heading, or of its first text line if it has none.
+    """
+
+    document_id: str
+    index: int
+    levels: tuple[str, ...]
+    title: str
+    kind: str
+    line: int
+    start: int
+    end: int
+    text: str
+    error: str | None = None
+
+    @property
+    def words(self) -> int:
+        """White-space separated words of the text."""
+        return len(self.text.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What stands before and after a text, with the model's chat template already rendered round it."""
+
+    head: str
+    tail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to the model: `head`, then `text` as plain data, then `tail`. The id is its content's hash."""
+
+    id: str
+    group_id: int
+    head: str
+    text: str
+    tail: str
+    prompt_tokens: int
+    max_tokens: int
+
+    SCHEMA = "id string, group_id int, head string, text string, tail string, prompt_tokens int, max_tokens int"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The answer to the request of the same id. `worker` is host:pid; `seconds` run from admission to the end."""
+
+    id: str
+    group_id: int
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    worker: str
+    error: str | None = None
+
+    SCHEMA = (
+        "id string, group_id int, text string, finish_reason string, prompt_tokens int, completion_tokens int, "
+        "seconds double, worker string, error string"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The summary of one chunk. Token counts and seconds are sums over its windows and merges.
+
+    `finish_reason` is `length` if any answer under it was cut at `max_tokens`.
+    """
+
+    document_id: str
+    index: int
+    levels: tuple[str, ...]
+    title: str
+    line: int
+    start: int
+    end: int
+    words: int
+    summary: str
+    windows: int
+    merges: int
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    error: str | None = None
+
+    SCHEMA = (
+        "document_id string, index int, levels array<string>, title string, line int, start int, end int, words int, "
+        "summary string, windows int, merges int, finish_reason string, prompt_tokens int, completion_tokens int, "
+        "seconds double, error string"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What one level of a run was: its task, what it took, and the workers (host:pid) that answered."""
+
+    task: str
+    requests: int
+    groups: int
+    workers: tuple[str, ...]
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+
+
+def columns(record: type) -> list[str]:
+    """The record's field names, which are its column names everywhere."""
+    return [column.name for column in fields(record)]
+
+
+def row(record: Any) -> dict[str, Any]:
+    """One record as a plain dict of its fields, without copying deeper."""
+    return {name: getattr(record, name) for name in columns(type(record))}

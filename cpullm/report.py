@@ -1,0 +1,112 @@
+"""What people read: summaries.parquet, summaries.md and run.json, each whole or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpullm.errors import CpullmError, OptionError
+from cpullm.records import FinishReason, Summary, columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from cpullm.summarize import Result
+
+
+def check_folder(folder: Path) -> None:
+    """Make the output folder now, so that a place that cannot be written stops the job before it starts."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".write-test-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OptionError(f"Cannot write into {folder}: {error.strerror}. Choose another folder with --out.") from error
+
+
+def write(result: Result, folder: Path) -> list[Path]:
+    """Write the three files, each to a temporary name beside it and then renamed; their paths."""
+    import pyarrow.parquet as pq
+
+    check_folder(folder)
+    facts = json.dumps(result.run, indent=2, ensure_ascii=False) + "\n"
+    return [
+        _write(folder / "summaries.parquet", lambda path: pq.write_table(table(result.summaries), path)),
+        _write(folder / "summaries.md", lambda path: path.write_text(markdown(result), encoding="utf-8")),
+        _write(folder / "run.json", lambda path: path.write_text(facts, encoding="utf-8")),
+    ]
+
+
+def _write(path: Path, put: Callable[[Path], object]) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        put(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise CpullmError(
+            f"Cannot write {path}: {error.strerror or error}. Free some space or choose --out."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def table(summaries: list[Summary]) -> pa.Table:
+    """The summaries as an Arrow table of the schema `Summary.SCHEMA`."""
+    import pyarrow as pa
+
+    kinds = {"int": pa.int32(), "double": pa.float64(), "string": pa.string(), "array<string>": pa.list_(pa.string())}
+    fields = [pa.field(name, kinds[kind]) for name, kind in (part.split() for part in Summary.SCHEMA.split(", "))]
+    arrays = [
+        pa.array([_plain(getattr(s, name)) for s in summaries], f.type)
+        for name, f in zip(columns(Summary), fields, strict=True)
+    ]
+    return pa.table(arrays, schema=pa.schema(fields))
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def markdown(result: Result) -> str:
+    """The summaries under their parts' and chapters' headings, what was cut or failed marked as such."""
+    run = result.run
+    model = run["model"]["name"] or run["model"]["file"]
+    lines = [
+        f"# {_title(result)}",
+        "",
+        f"{len(result.summaries)} summaries by {model}, a language model: check before use.",
+        "",
+    ]
+    shown: tuple[str, ...] = ()
+    for summary in result.summaries:
+        for depth, level in enumerate(summary.levels):
+            if summary.levels[: depth + 1] != shown[: depth + 1]:
+                lines += [f"{'#' * min(depth + 2, 5)} {_escape(level)}", ""]
+        shown = summary.levels
+        lines += [f"{'#' * min(len(summary.levels) + 2, 6)} {_escape(summary.title or summary.document_id)}", ""]
+        lines += [*_body(summary), ""]
+    return "\n".join(lines)
+
+
+def _title(result: Result) -> str:
+    documents = {summary.document_id for summary in result.summaries}
+    return _escape(documents.pop()) if len(documents) == 1 else f"{len(documents)} documents"
+
+
+def _body(summary: Summary) -> list[str]:
+    body = [_escape(paragraph) for paragraph in summary.summary.splitlines()]
+    if summary.finish_reason == FinishReason.LENGTH:
+        body += ["", "*(An answer was cut at `max_tokens`.)*"]
+    if summary.error is not None:
+        body += ["", f"*(Error: {_escape(summary.error)})*"]
+    return body
+
+
+def _escape(text: str) -> str:
+    """Text as Markdown shows it: a model's `<b>` or a title's `*` is text, not markup."""
+    return "".join(f"\\{char}" if char in "\\`*_<>[]#|" else char for char in text).strip()

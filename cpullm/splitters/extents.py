@@ -1,0 +1,77 @@
+"""Where a unit's title ends and its text begins, and where the last text ends."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
+
+from cpullm.splitters.headings import Heading, looks_like_title
+
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
+_LINE = re.compile(r"[^\n]+")
+_LONGEST_TITLE = 300
+_MOST_RULES = 4
+_RULE = frozenset("-–—=*_~·•. \t\u3000")
+_ENDS = frozenset(("the end", "end", "fin", "finis", "ende", "fine", "完", "全書完"))
+
+
+def with_titles(text: str, chosen: Sequence[Heading]) -> list[Heading]:
+    """Takes the paragraph after a heading into its title, if after every heading of its form stands such a one."""
+    below = [_title_below(text, heading, after) for heading, after in zip_longest(chosen, chosen[1:])]
+    of_form: dict[str, list[bool]] = defaultdict(list)
+    for heading, span in zip(chosen, below, strict=True):
+        of_form[heading.form].append(span is not None)
+    titled = {form for form, found in of_form.items() if len(found) > 1 and all(found)}
+    return [
+        replace(heading, title=f"{heading.title} {text[slice(*span)]}", end=span[1])
+        if span and heading.form in titled and heading.number is not None
+        else heading
+        for heading, span in zip(chosen, below, strict=True)
+    ]
+
+
+def text_end(text: str, start: int, end: int) -> int:
+    """The end of the last unit's text: before a line that says so (`THE END`), which closes the book."""
+    for line in _LINE.finditer(text, start, end):
+        words = line.group().strip(" \t*_") if line.end() - line.start() < _LONGEST_TITLE else ""
+        if words.rstrip(" .!").casefold() in _ENDS or words.startswith("THE END."):
+            return line.start()
+    return end
+
+
+def stripped(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span without white space and rules at its ends; an empty span stays where it began."""
+    left, right = _bare(text, start, end)
+    for _ in range(_MOST_RULES):
+        first, last = text.find("\n", left, right), text.rfind("\n", left, right)
+        if first >= 0 and _is_rule(text, left, first):
+            left, right = _bare(text, first, right)
+        elif first >= 0 and _is_rule(text, last + 1, right):
+            left, right = _bare(text, left, last)
+        else:
+            break
+    return (left, right) if left < right else (start, start)
+
+
+def _bare(text: str, start: int, end: int) -> tuple[int, int]:
+    piece = text[start:end]
+    left = len(piece) - len(piece.lstrip())
+    return (start + left, start + len(piece.rstrip())) if left < len(piece) else (end, end)
+
+
+def _is_rule(text: str, start: int, end: int) -> bool:
+    return 3 <= end - start <= _LONGEST_TITLE and _RULE.issuperset(text[start:end])
+
+
+def _title_below(text: str, heading: Heading, after: Heading | None) -> tuple[int, int] | None:
+    """The span of the one-line paragraph under a heading that looks like a title, if text follows it."""
+    limit = min(heading.end + _LONGEST_TITLE, after.start if after else len(text))
+    window = text[heading.end : limit]
+    start = heading.end + len(window) - len(window.lstrip())
+    blank = _BLANK_LINE.search(text, start, limit)
+    if not blank or "\n" in text[start : blank.start()] or not looks_like_title(text[start : blank.start()]):
+        return None
+    return start, blank.start()

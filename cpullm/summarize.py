@@ -1,0 +1,198 @@
+"""The whole way of a run: read, split, cut into windows, answer and merge; what `cpullm.summarize` calls."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cpullm import catalog, plan, readers, splitters, tasks, worker
+from cpullm.errors import InputError, OptionError
+from cpullm.merge import Merging, Run
+from cpullm.options import EngineOptions, Job, Options, Sampling
+from cpullm.records import Chunk, Document, FinishReason, Level, Prompt, Summary, columns, row
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import DataFrame, SparkSession
+
+    from cpullm.engine.llama import LlamaModel
+
+
+@dataclass(slots=True)
+class Result:
+    """What a run gave: one Summary per chunk in document order, and `run`, the facts about how it came about."""
+
+    summaries: list[Summary]
+    run: dict[str, Any]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The summaries as a table with the columns of `Summary`."""
+        import pandas as pd
+
+        return pd.DataFrame([row(summary) for summary in self.summaries], columns=columns(Summary))
+
+    def to_spark(self, spark: SparkSession) -> DataFrame:
+        """The summaries as a Spark DataFrame of the schema `Summary.SCHEMA`."""
+        return spark.createDataFrame([tuple(row(summary).values()) for summary in self.summaries], Summary.SCHEMA)
+
+    def write(self, folder: str | Path) -> list[Path]:
+        """Write summaries.parquet, summaries.md and run.json; see `cpullm.report`."""
+        from cpullm import report
+
+        return report.write(self, Path(folder))
+
+
+def summarize(
+    source: str | Path | Document | pd.DataFrame | DataFrame | Sequence[Document],
+    *,
+    model: str | Path = catalog.STARTER,
+    spark: SparkSession | None = None,
+    limit: int | None = None,
+    id_column: str = "id",
+    text_column: str = "text",
+    progress: bool = True,
+    **options: Any,
+) -> Result:
+    """Summarize a book (by name or path, chapter by chapter) or a table (row by row).
+
+    `source` is a name of the corpus catalog, a path, Documents, or a pandas or Spark DataFrame with an id and a text
+    column. With a `spark` session the executors answer, without one this process does. `limit` takes the first n
+    chunks. Further keywords are the fields of `Options`. Raises CpullmError; a bad text is a Summary with `error`.
+    """
+    settings = Options.of(options)
+    chunks = read(source, id_column=id_column, text_column=text_column, limit=limit, progress=progress)
+    prepared = prepare(chunks, model=model, options=settings, progress=progress)
+    return execute(prepared, spark=spark, progress=progress)
+
+
+def read(
+    source: Any, *, id_column: str = "id", text_column: str = "text", limit: int | None = None, progress: bool = True
+) -> list[Chunk]:
+    """The chunks to summarize: the body of a book by chapters, or a table's rows, the first `limit` of them."""
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise OptionError(f"limit must be a whole number of 1 or more, got {limit!r}.")
+    if isinstance(source, (str, Path)):
+        documents = [readers.read(catalog.resolve_corpus(source, progress=progress))]
+        chunks = [chunk for document in documents for chunk in splitters.split(document) if chunk.kind == "body"]
+    else:
+        documents = _documents(source, id_column, text_column)
+        chunks = [_whole(document) for document in islice(documents, limit)]
+    if not chunks:
+        raise InputError("There is nothing to summarize: the source has no text.")
+    return chunks[:limit]
+
+
+def _documents(source: Any, id_column: str, text_column: str) -> list[Document]:
+    if isinstance(source, Document):
+        return [source]
+    if hasattr(source, "toPandas"):
+        readers.check_columns(source.columns, id_column, text_column)
+        source = source.select(id_column, text_column).toPandas()
+    if hasattr(source, "iloc"):
+        return readers.documents(source, id_column, text_column)
+    if isinstance(source, Sequence) and all(isinstance(document, Document) for document in source):
+        return list(source)
+    raise InputError(
+        f"A source is a book's name or path, Documents, or a pandas or Spark DataFrame; got {type(source).__name__}."
+    )
+
+
+def _whole(document: Document) -> Chunk:
+    end = len(document.text)
+    return Chunk(document.id, 0, (), document.title, "body", 1, 0, end, document.text, document.error)
+
+
+def prepare(chunks: list[Chunk], *, model: str | Path, options: Options, progress: bool = True) -> plan.Plan:
+    """Find the model, count tokens and cut what is too long; nothing is generated yet."""
+    from cpullm.engine.llama import LlamaModel
+
+    resolved = catalog.resolve_model(model, progress=progress)
+    entry = resolved.entry
+    with LlamaModel(resolved.path, vocab_only=True) as vocabulary:
+        template = vocabulary.chat_template or (entry.chat_template if entry else None)
+        prompts = {
+            task: tasks.render(tasks.wording(task), template, bos=vocabulary.bos, eos=vocabulary.eos)
+            for task in ("summarize", "merge")
+        }
+        overhead = max(_overhead(vocabulary, prompt) for prompt in prompts.values())
+        budget = plan.budget(options, vocabulary.n_ctx_train, overhead, entry.window_tokens if entry else None)
+        windows = [_windows(chunk, budget, vocabulary) for chunk in chunks]
+        text_tokens = sum(vocabulary.count_tokens(window) for chunk in windows for window in chunk)
+    engine = EngineOptions(
+        model=str(resolved.path.resolve()),
+        model_sha256=resolved.sha256,
+        n_ctx=budget.n_ctx,
+        n_threads=options.n_threads,
+        n_seq_max=options.n_seq_max,
+        n_batch=options.n_batch,
+        n_ubatch=options.n_ubatch,
+    )
+    sampling = Sampling(options.temperature, options.top_p, options.repeat_penalty, options.seed)
+    return plan.Plan(chunks, windows, prompts, budget, resolved, Job(engine, sampling), options, text_tokens)
+
+
+def _windows(chunk: Chunk, budget: plan.Budget, vocabulary: LlamaModel) -> list[str]:
+    if chunk.error is not None:
+        return []
+    cut = splitters.windows(chunk.text, budget.text_tokens, vocabulary.count_tokens)
+    return [chunk.text[start:end] for start, end in cut]
+
+
+def _overhead(vocabulary: LlamaModel, prompt: Prompt) -> int:
+    return len(vocabulary.tokenize_prompt(prompt.head, "", prompt.tail))
+
+
+def execute(prepared: plan.Plan, *, spark: SparkSession | None = None, progress: bool = True) -> Result:
+    """Answer and merge, on Spark's executors if there is a session, else in this process."""
+    from cpullm.engine.llama import LlamaModel
+
+    started = time.monotonic()
+    with LlamaModel(prepared.model.path, vocab_only=True) as vocabulary:
+        summaries, levels = Merging(prepared, vocabulary, _run_on(spark), progress).all()
+    run = _facts(prepared, summaries, levels, time.monotonic() - started)
+    run["spark"] = {"version": spark.version, "master": spark.sparkContext.master} if spark else None
+    return Result(summaries, run)
+
+
+def _run_on(spark: SparkSession | None) -> Run:
+    if spark is None:
+        return worker.run
+    from cpullm import spark as on_spark
+
+    if not hasattr(spark, "_jsc"):
+        raise OptionError("spark is a Spark Connect session, which cannot ship the model; pass a classic SparkSession.")
+    return lambda requests, job, on_progress: on_spark.run(spark, requests, job, on_progress)
+
+
+def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], seconds: float) -> dict[str, Any]:
+    entry = prepared.model.entry
+    packages = ("cpullm", "llama-cpp-python", "pyspark", "pandas", "pyarrow")
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "model": {
+            "name": entry.name if entry else None,
+            "file": prepared.model.path.name,
+            "sha256": prepared.model.sha256,
+        },
+        "options": row(prepared.options)
+        | {"n_ctx": prepared.budget.n_ctx, "window_tokens": prepared.budget.text_tokens},
+        "documents": len({chunk.document_id for chunk in prepared.chunks}),
+        "chunks": len(prepared.chunks),
+        "windows": prepared.n_windows,
+        "levels": [row(level) for level in levels],
+        "prompt_tokens": sum(level.prompt_tokens for level in levels),
+        "completion_tokens": sum(level.completion_tokens for level in levels),
+        "seconds": round(seconds, 3),
+        "cut_at_max_tokens": sum(summary.finish_reason == FinishReason.LENGTH for summary in summaries),
+        "errors": [
+            {"document_id": summary.document_id, "index": summary.index, "error": summary.error}
+            for summary in summaries
+            if summary.error is not None
+        ],
+    }

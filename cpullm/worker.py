@@ -1,0 +1,144 @@
+"""The executor side: a group of requests in, completions out. The run in this process is the same code.
+
+One engine per process, kept between groups. On Spark this rests on `spark.python.worker.reuse` (on by default): a
+Python worker serves one task after another and then keeps its engine; one that idles for a minute is ended by Spark.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpullm.errors import EngineError
+from cpullm.options import Job
+from cpullm.records import Completion, FinishReason, Request
+
+if TYPE_CHECKING:
+    from cpullm.engine.engine import Engine
+    from cpullm.engine.llama import LlamaModel, LlamaRunner
+    from cpullm.engine.sequence import Sequence as EngineSequence
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """The engine this process holds, and the job it was made for."""
+
+    job: Job
+    model: LlamaModel
+    runner: LlamaRunner
+    engine: Engine
+
+    def close(self) -> None:
+        self.runner.close()
+        self.model.close()
+
+
+_loaded: _Loaded | None = None
+
+
+def run(
+    requests: Sequence[Request], job: Job, on_progress: Callable[[int], None] | None = None
+) -> Iterator[Completion]:
+    """Answer all requests in this process, group by group; `on_progress` gets the number answered so far."""
+    n_answered = 0
+    for _, group in groupby(requests, key=lambda request: request.group_id):
+        for completion in answer(list(group), job):
+            n_answered += 1
+            if on_progress:
+                on_progress(n_answered)
+            yield completion
+
+
+def answer(requests: Sequence[Request], job: Job) -> Iterator[Completion]:
+    """Answer one group with this process's engine, each request exactly once, in the order of finishing."""
+    from cpullm.engine.sequence import Sequence as EngineSequence
+
+    loaded = _engine_for(job)
+    asked = {}
+    for request in requests:
+        tokens = loaded.model.tokenize_prompt(request.head, request.text, request.tail)
+        asked[EngineSequence(tokens, request.max_tokens)] = request
+    finished = (_completion(asked[sequence], sequence, loaded.model) for sequence in loaded.engine.generate(asked))
+    yield from exactly_once(requests, finished)
+
+
+def exactly_once(requests: Iterable[Request], completions: Iterable[Completion]) -> Iterator[Completion]:
+    """Pass completions on; an answer nobody asked for, a second one or a missing one raises EngineError."""
+    open_ids = {request.id for request in requests}
+    for completion in completions:
+        if completion.id not in open_ids:
+            raise EngineError(f"Request {completion.id[:12]} was answered twice, or never asked.")
+        open_ids.remove(completion.id)
+        yield completion
+    if open_ids:
+        missing = ", ".join(sorted(request_id[:12] for request_id in open_ids)[:3])
+        raise EngineError(f"{len(open_ids)} requests were not answered: {missing} …")
+
+
+def close() -> None:
+    """Free this process's engine; the next group loads one again."""
+    global _loaded
+    if _loaded is not None:
+        _loaded.close()
+        _loaded = None
+
+
+def usable_cpus() -> int:
+    """CPUs this process may use: its affinity and its control group's quota, not the machine's."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(affinity, _cgroup_cpus(Path("/sys/fs/cgroup")) or affinity))
+
+
+def _cgroup_cpus(root: Path) -> int | None:
+    """CPUs of the cgroup's quota, rounded down; None where there is no quota (v2 `cpu.max`, then v1)."""
+    try:
+        if (root / "cpu.max").exists():
+            quota, period = (root / "cpu.max").read_text().split()
+        else:
+            quota = (root / "cpu/cpu.cfs_quota_us").read_text()
+            period = (root / "cpu/cpu.cfs_period_us").read_text()
+        return max(1, int(quota) // int(period)) if int(quota) > 0 else None
+    except (OSError, ValueError):
+        return None
+
+
+def _engine_for(job: Job) -> _Loaded:
+    global _loaded
+    if _loaded is None or _loaded.job != job:
+        close()
+        _loaded = _load(job)
+    return _loaded
+
+
+def _load(job: Job) -> _Loaded:
+    from cpullm.engine.engine import Engine
+    from cpullm.engine.llama import LlamaModel, LlamaRunner
+
+    model = LlamaModel(job.engine.model)
+    runner = LlamaRunner(model, job.engine, job.sampling, job.engine.n_threads or usable_cpus())
+    return _Loaded(job, model, runner, Engine(runner))
+
+
+def _completion(request: Request, sequence: EngineSequence, model: LlamaModel) -> Completion:
+    text = model.detokenize(sequence.tokens).strip()
+    error = sequence.error
+    if error is None and not text:
+        error = "The model gave an empty answer."
+    reason = sequence.finish_reason if error is None else FinishReason.ERROR
+    assert reason is not None
+    return Completion(
+        id=request.id,
+        group_id=request.group_id,
+        text=text if error is None else "",
+        finish_reason=reason.value,
+        prompt_tokens=len(sequence.prompt),
+        completion_tokens=len(sequence.tokens),
+        seconds=sequence.finished_at - sequence.admitted_at if sequence.admitted_at else 0.0,
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        error=error,
+    )

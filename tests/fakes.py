@@ -1,0 +1,66 @@
+"""A runner without a model: scripted tokens and failures, and a KV cache that is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cpullm.engine.sequence import Batch
+from cpullm.engine.sequence import Sequence as EngineSequence
+from cpullm.errors import EngineError
+
+END = 0
+FILLER = 1
+
+
+@dataclass
+class FakeRunner:
+    """Computes nothing. A prompt's first token is its name; `answers` are the tokens sampled for a name, then FILLER.
+
+    `fail_at` raises EngineError for a batch with the row of that name at that position. Every decode asserts what
+    llama.cpp would need: rows that continue their sequence, in a batch, a sequence id and a context that have room.
+    """
+
+    n_seq_max: int = 2
+    n_ctx: int = 64
+    n_batch: int = 16
+    end_tokens: frozenset[int] = frozenset({END})
+    answers: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    fail_at: Mapping[int, int] = field(default_factory=dict)
+    batches: list[Batch] = field(default_factory=list)
+    released: list[int] = field(default_factory=list)
+    cells: dict[int, list[int]] = field(default_factory=dict)
+
+    def decode(self, batch: Batch) -> list[int]:
+        self.batches.append(batch)
+        assert 0 < len(batch.tokens) <= self.n_batch
+        assert len(batch.tokens) == len(batch.positions) == len(batch.seq_ids)
+        self._fail(batch)
+        for token, position, seq_id in zip(batch.tokens, batch.positions, batch.seq_ids, strict=True):
+            assert 0 <= seq_id < self.n_seq_max
+            cells = self.cells.setdefault(seq_id, [])
+            assert position == len(cells) < self.n_ctx
+            cells.append(token)
+        return [self._next(row, sequence) for row, sequence in self._outputs(batch)]
+
+    def release(self, seq_id: int) -> None:
+        self.released.append(seq_id)
+        self.cells.pop(seq_id, None)
+
+    def _fail(self, batch: Batch) -> None:
+        for sequence, _ in batch.parts:
+            position = self.fail_at.get(sequence.prompt[0])
+            if (sequence.seq_id, position) in zip(batch.seq_ids, batch.positions, strict=True):
+                raise EngineError(f"scripted failure of {sequence.prompt[0]}")
+
+    def _outputs(self, batch: Batch) -> list[tuple[int, EngineSequence]]:
+        for row, sequence in batch.outputs:
+            assert batch.seq_ids[row] == sequence.seq_id
+            assert sequence.seq_id not in batch.seq_ids[row + 1 :], "only a sequence's last row has an output"
+        return batch.outputs
+
+    def _next(self, row: int, sequence: EngineSequence) -> int:
+        assert sequence.seq_id is not None
+        assert self.cells[sequence.seq_id] == sequence.prompt + sequence.tokens
+        answer = self.answers.get(sequence.prompt[0], ())
+        return answer[len(sequence.tokens)] if len(sequence.tokens) < len(answer) else FILLER

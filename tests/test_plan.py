@@ -1,0 +1,182 @@
+"""Plan: what is asked fits, is packed evenly and is known by its content."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cpullm.errors import OptionError
+from cpullm.options import Options, Sampling
+from cpullm.plan import Budget, budget, cost, pack, pack_texts, request_id
+from cpullm.records import Prompt, Request
+
+PROMPT = Prompt("<user>", "<assistant>")
+SAMPLING = Sampling(temperature=0.0, top_p=0.95, repeat_penalty=1.1, seed=0)
+
+
+def _request(number: int, prompt_tokens: int, max_tokens: int) -> Request:
+    return Request(f"{number:04}", 0, "", "text", "", prompt_tokens, max_tokens)
+
+
+def _requests() -> st.SearchStrategy[list[Request]]:
+    sizes = st.lists(st.tuples(st.integers(1, 4000), st.integers(8, 500)), max_size=40)
+    return sizes.map(lambda pairs: [_request(i, *pair) for i, pair in enumerate(pairs)])
+
+
+def _loads(packed: list[Request]) -> list[int]:
+    groups = {request.group_id for request in packed}
+    return [sum(cost(request) for request in packed if request.group_id == group) for group in sorted(groups)]
+
+
+class TestBudget:
+    @given(
+        st.integers(256, 40_000),
+        st.integers(0, 300),
+        st.integers(8, 4096),
+        st.none() | st.integers(64, 20_000),
+        st.none() | st.integers(64, 4096),
+    )
+    def test_prompt_and_answer_fit_the_models_context(
+        self, n_ctx_train: int, overhead: int, max_tokens: int, wanted: int | None, catalogs: int | None
+    ) -> None:
+        try:
+            shares = budget(
+                Options(max_tokens=max_tokens, window_tokens=wanted), n_ctx_train, overhead, window_tokens=catalogs
+            )
+        except OptionError:
+            return
+        assert shares.overhead_tokens + shares.text_tokens + shares.max_tokens <= shares.n_ctx <= n_ctx_train
+
+    @given(st.integers(256, 40_000), st.integers(0, 300), st.integers(8, 4096))
+    def test_two_answers_fit_one_merge(self, n_ctx_train: int, overhead: int, max_tokens: int) -> None:
+        try:
+            shares = budget(Options(max_tokens=max_tokens), n_ctx_train, overhead, None)
+        except OptionError:
+            return
+        assert shares.text_tokens >= 2 * max_tokens + 4
+
+    def test_the_users_window_comes_before_the_catalogs(self) -> None:
+        assert budget(Options(window_tokens=700), 8192, 50, 1024).text_tokens == 700
+        assert budget(Options(), 8192, 50, 1024).text_tokens == 1024
+
+    def test_the_catalogs_window_is_cut_to_the_context(self) -> None:
+        assert budget(Options(max_tokens=100), 1024, 50, 4000).text_tokens == 1024 - 50 - 100
+
+    @pytest.mark.parametrize(
+        ("options", "n_ctx_train", "advice"),
+        [
+            (Options(max_tokens=4096), 8192, "Lower max_tokens"),
+            (Options(), 200, "take another model"),
+            (Options(window_tokens=9000), 8192, "window_tokens 9000"),
+            (Options(window_tokens=100), 8192, "Raise window_tokens"),
+        ],
+    )
+    def test_what_cannot_fit_is_refused_in_one_line_with_advice(
+        self, options: Options, n_ctx_train: int, advice: str
+    ) -> None:
+        with pytest.raises(OptionError, match=advice) as raised:
+            budget(options, n_ctx_train, 50, None)
+        assert "\n" not in str(raised.value)
+
+    def test_n_ctx_is_rounded_up_to_llama_cpps_step(self) -> None:
+        assert Budget(10, 400, 102).n_ctx == 512
+        assert Budget(10, 400, 103).n_ctx == 768
+
+
+class TestRequestId:
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            ("other", PROMPT, SAMPLING, 8, "text"),
+            ("model", replace(PROMPT, head="<user>\n"), SAMPLING, 8, "text"),
+            ("model", replace(PROMPT, tail=""), SAMPLING, 8, "text"),
+            ("model", PROMPT, replace(SAMPLING, temperature=0.5), 8, "text"),
+            ("model", PROMPT, replace(SAMPLING, top_p=0.5), 8, "text"),
+            ("model", PROMPT, replace(SAMPLING, repeat_penalty=1.0), 8, "text"),
+            ("model", PROMPT, replace(SAMPLING, seed=1), 8, "text"),
+            ("model", PROMPT, SAMPLING, 9, "text"),
+            ("model", PROMPT, SAMPLING, 8, "text "),
+        ],
+        ids=["model", "head", "tail", "temperature", "top_p", "repeat_penalty", "seed", "max_tokens", "text"],
+    )
+    def test_changes_with_each_ingredient(self, changed: tuple[str, Prompt, Sampling, int, str]) -> None:
+        assert request_id(*changed) != request_id("model", PROMPT, SAMPLING, 8, "text")
+
+    def test_is_the_same_for_the_same_ingredients(self) -> None:
+        again = request_id("model", Prompt("<user>", "<assistant>"), replace(SAMPLING), 8, "text")
+        assert again == request_id("model", PROMPT, SAMPLING, 8, "text")
+
+    def test_keeps_neighbouring_ingredients_apart(self) -> None:
+        ids = {request_id("m", Prompt(*parts), SAMPLING, 8, "") for parts in [("ab", ""), ("a", "b"), ("", "ab")]}
+        assert len(ids) == 3
+
+    def test_takes_text_that_is_no_valid_unicode(self) -> None:
+        assert len(request_id("m", PROMPT, SAMPLING, 8, "half \ud83d")) == 64
+
+
+class TestPack:
+    @given(_requests(), st.integers(256, 20_000))
+    def test_no_request_is_lost_doubled_or_changed(self, requests: list[Request], group_tokens: int) -> None:
+        packed = pack(requests, group_tokens)
+        assert sorted((replace(request, group_id=0) for request in packed), key=lambda r: r.id) == requests
+
+    @given(_requests(), st.integers(256, 20_000))
+    def test_groups_are_numbered_and_neighbours(self, requests: list[Request], group_tokens: int) -> None:
+        numbers = [request.group_id for request in pack(requests, group_tokens)]
+        assert numbers == sorted(numbers)
+        assert set(numbers) == set(range(max(numbers, default=-1) + 1))
+
+    @given(_requests().filter(bool), st.integers(256, 20_000))
+    def test_groups_are_balanced(self, requests: list[Request], group_tokens: int) -> None:
+        """Graham's bounds: whole sum and longest request limit the largest group; none is lighter by more than one."""
+        loads = _loads(pack(requests, group_tokens))
+        costs = sorted(map(cost, requests))
+        assert max(loads) <= sum(costs) / len(loads) + costs[-1] * (1 - 1 / len(loads)) + 1e-6
+        assert max(loads) - min(loads) <= costs[-1]
+
+    @given(_requests().filter(bool), st.integers(256, 20_000))
+    def test_there_are_as_many_groups_as_the_tokens_need(self, requests: list[Request], group_tokens: int) -> None:
+        wanted = ceil(sum(map(cost, requests)) / group_tokens)
+        assert len(_loads(pack(requests, group_tokens))) == min(len(requests), wanted)
+
+    @given(st.data(), _requests(), st.integers(256, 20_000))
+    def test_is_the_same_whatever_the_order(self, data: st.DataObject, requests: list[Request], size: int) -> None:
+        assert pack(data.draw(st.permutations(requests)), size) == pack(requests, size)
+
+    def test_identical_requests_are_both_kept(self) -> None:
+        assert len(pack([_request(1, 10, 8), _request(1, 10, 8)], 256)) == 2
+
+
+class TestPackTexts:
+    @staticmethod
+    def _answers(max_tokens: int) -> st.SearchStrategy[list[tuple[str, int]]]:
+        counts = st.lists(st.integers(1, max_tokens + 2), max_size=60)
+        return counts.map(lambda ns: [(f"{i}", n) for i, n in enumerate(ns)])
+
+    @given(st.data(), st.integers(8, 400))
+    def test_keeps_order_and_loses_nothing(self, data: st.DataObject, max_tokens: int) -> None:
+        texts = data.draw(self._answers(max_tokens))
+        parts = pack_texts(texts, 2 * max_tokens + 32)
+        assert [text for part in parts for text in part] == [text for text, _ in texts]
+        assert all(parts)
+
+    @given(st.data(), st.integers(8, 400))
+    def test_every_part_fits(self, data: st.DataObject, max_tokens: int) -> None:
+        texts = data.draw(self._answers(max_tokens))
+        counts = dict(texts)
+        for part in pack_texts(texts, 2 * max_tokens + 32):
+            assert sum(counts[text] for text in part) <= 2 * max_tokens + 32
+
+    @given(st.data(), st.integers(8, 400))
+    def test_at_least_halves(self, data: st.DataObject, max_tokens: int) -> None:
+        """Else merging would not end."""
+        texts = data.draw(self._answers(max_tokens))
+        assert len(pack_texts(texts, 2 * max_tokens + 32)) <= ceil(len(texts) / 2)
+
+    def test_parts_are_even(self) -> None:
+        parts = pack_texts([(f"{i}", 10) for i in range(12)], 100)
+        assert [len(part) for part in parts] == [6, 6]

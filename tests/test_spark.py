@@ -1,0 +1,146 @@
+"""Real local Spark, the starter model, and what only Spark can get wrong."""
+
+import pandas as pd
+import pytest
+
+import cpullm
+from cpullm import plan, worker
+from cpullm import spark as on_spark
+from cpullm.errors import EngineError, InputError, MachineError, OptionError
+from cpullm.options import EngineOptions, Job, Sampling
+from cpullm.records import Prompt, Request
+
+SENTENCE = "Number {}: the miller of Oakford sold his blue boat to Ann Pell for nine pounds on the third of May."
+SHORT = {"max_tokens": 8, "n_seq_max": 2, "n_threads": 1}
+
+
+@pytest.fixture
+def job(starter):
+    engine = EngineOptions(str(starter), "x", 256, 1, 2, 256, 256)
+    return Job(engine, Sampling(0.0, 0.95, 1.1, 0))
+
+
+def requests(n, n_groups):
+    prompt = Prompt("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n")
+    return [
+        Request(f"{i:064}", i % n_groups, prompt.head, SENTENCE.format(i), prompt.tail, 40, 8)
+        for i in sorted(range(n), key=lambda i: i % n_groups)
+    ]
+
+
+@pytest.mark.model
+def test_every_group_is_a_task_of_its_own_with_adaptive_execution_on(spark, job):
+    assert spark.conf.get("spark.sql.adaptive.enabled") == "true"
+    tracker = spark.sparkContext.statusTracker()
+    list(on_spark.run(spark, requests(14, 7), job))
+    stages = []
+    for job_id in range(10_000):
+        info = tracker.getJobInfo(job_id)
+        if info is None:
+            break
+        stages += [tracker.getStageInfo(stage) for stage in info.stageIds]
+    last = max((stage for stage in stages if stage), key=lambda stage: stage.stageId)
+    assert last.numTasks == last.numCompletedTasks == 7
+
+
+@pytest.mark.model
+def test_no_partition_holds_two_groups(spark):
+    table = pd.DataFrame({"group_id": [i % 16 for i in range(64)]}).astype("int32")
+    frame = on_spark._one_group_a_partition(spark.createDataFrame(table, "group_id int"), 16)
+    groups = frame.rdd.mapPartitions(lambda rows: [len({row.group_id for row in rows})]).collect()
+    assert groups == [1] * 16
+
+
+@pytest.mark.model
+def test_spark_gives_the_answers_of_this_process(spark, job):
+    asked = requests(6, 3)
+    here = {completion.id: completion.text for completion in worker.run(asked, job)}
+    there = {completion.id: completion.text for completion in on_spark.run(spark, asked, job)}
+    worker.close()
+    assert there == here
+    assert all(there.values())
+
+
+@pytest.mark.model
+def test_each_worker_process_loads_its_engine_once(spark, job):
+    completions = list(on_spark.run(spark, requests(12, 6), job))
+    assert len({completion.group_id for completion in completions}) == 6
+    # Two task slots, so two Python workers at most; each kept its engine over its groups.
+    assert len({completion.worker for completion in completions}) <= 2
+
+
+@pytest.mark.model
+def test_progress_ends_at_the_number_of_requests(spark, job):
+    seen = []
+    list(on_spark.run(spark, requests(4, 2), job, seen.append))
+    assert seen == sorted(seen)
+    assert seen[-1] == 4
+
+
+@pytest.mark.model
+def test_a_table_gives_a_summary_a_row_and_bad_rows_say_why(spark):
+    rows = [("a", SENTENCE.format(1)), ("b", None), ("c", " \n "), ("d", SENTENCE.format(2))]
+    frame = spark.createDataFrame(rows, "key string, body string")
+    result = cpullm.summarize(frame, spark=spark, id_column="key", text_column="body", progress=False, **SHORT)
+    table = result.to_spark(spark).toPandas().set_index("document_id")
+    assert list(table.index) == ["a", "b", "c", "d"]
+    assert table.error["b"] == "The text is null."
+    assert "empty" in table.error["c"]
+    assert table.summary["a"] and table.summary["d"]
+    assert result.run["spark"]["master"] == "local[2]"
+
+
+def test_a_missing_column_names_the_present_ones(spark):
+    frame = spark.createDataFrame([("a", "b")], "id string, review string")
+    with pytest.raises(InputError, match=r"No column 'text'; there are 'id', 'review'\."):
+        cpullm.summarize(frame, spark=spark)
+
+
+def test_an_error_on_an_executor_is_one_line_here(spark, job, tmp_path):
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + bytes(64))
+    engine = EngineOptions(str(broken), "x", 256, 1, 2, 256, 256)
+    with pytest.raises(cpullm.ModelError, match="cannot load") as raised:
+        list(on_spark.run(spark, requests(2, 1), Job(engine, job.sampling)))
+    assert "\n" not in str(raised.value)
+
+
+def test_an_answer_too_few_stops_the_run(spark, job, monkeypatch):
+    asked = requests(2, 1)
+    monkeypatch.setattr(on_spark, "_collect", lambda *_: [])
+    with pytest.raises(EngineError, match="2 requests were not answered"):
+        list(on_spark.run(spark, asked, job))
+
+
+@pytest.mark.parametrize("master", ["locals[2]", "spark:/x", "mesos://x", ""])
+def test_a_master_that_spark_does_not_know_is_refused(master):
+    with pytest.raises(OptionError, match="none that Spark knows"):
+        on_spark.local_cpus(master)
+
+
+def test_star_means_the_cpus_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(worker, "usable_cpus", lambda: 3)
+    assert on_spark.local_cpus("local[*]") == 3
+    assert on_spark.local_cpus("local[5]") == 5
+    assert on_spark.local_cpus("yarn") is None
+
+
+def test_a_missing_java_names_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(MachineError, match=r"Java 17 or later \(Debian: apt-get install openjdk"):
+        on_spark.check_java()
+
+
+def test_an_old_java_is_named(monkeypatch, tmp_path):
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'openjdk version \"1.8.0_392\"' >&2\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(MachineError, match=r"bin/java is 8\."):
+        on_spark.check_java()
+
+
+def test_groups_do_not_depend_on_the_number_of_executors():
+    asked = [Request(str(i), 0, "", "", "", 100 + i, 16) for i in range(40)]
+    assert plan.pack(asked, 1024) == plan.pack(list(reversed(asked)), 1024)
