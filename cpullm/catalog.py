@@ -129,8 +129,9 @@ def resolve_corpus(name_or_path: str | Path, *, fetch: bool = True, progress: bo
         return path
     if _has_separator(name):
         raise InputError(f"{name} does not exist: check the path, or take a name from `cpullm corpora list`.")
-    stem = path.stem if path.suffix.lower() in _BOOK_SUFFIXES else name
-    found = _find([*folders("corpora"), _packaged("corpora")], [stem], _BOOK_SUFFIXES)
+    suffix = path.suffix.lower()
+    stem, suffixes = (path.stem, (suffix,)) if suffix in _BOOK_SUFFIXES else (name, _BOOK_SUFFIXES)
+    found = _find([*folders("corpora"), _packaged("corpora")], [stem], suffixes) if _same(stem) != "readme" else None
     if found is not None:
         return found
     entry = _by_name(corpora(), stem)

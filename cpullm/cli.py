@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cpullm: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("cpullm: stopped; nothing was written. Run the same command to start again.", file=sys.stderr)
+        print("cpullm: stopped, no summaries were written; the same command starts again.", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()
@@ -114,9 +114,9 @@ def _summarize(arguments: argparse.Namespace) -> int:
     if on_spark:
         spark.check_java()
         spark.local_cpus(arguments.master)
-    report.check_folder(out)
     show = not arguments.quiet
     chunks = read(arguments.source, limit=getattr(arguments, "limit", None), progress=show)
+    report.check_folder(out)
     prepared = prepare(chunks, model=arguments.model, options=options, progress=show)
     if show:
         print(_plan_line(arguments, prepared), flush=True)
@@ -136,10 +136,12 @@ def _summarize(arguments: argparse.Namespace) -> int:
 def _plan_line(arguments: argparse.Namespace, prepared: Any) -> str:
     model = prepared.model.entry.name if prepared.model.entry else prepared.model.path.name
     longest = max(chunk.words for chunk in prepared.chunks)
+    left_out = ", ".join(f"{chunk.title or chunk.kind} ({chunk.words} words)" for chunk in prepared.left_out)
     return (
         f"{arguments.source}: {_count(len(prepared.chunks), 'chapter')}, the longest of {longest} words; "
         f"{prepared.text_tokens} tokens in {_count(prepared.n_windows, 'window')}\n"
-        f"model {model} ({prepared.model.path.stat().st_size / 1e6:.0f} MB), on {arguments.master}"
+        + (f"left out as front or back matter: {left_out}\n" if left_out else "")
+        + f"model {model} ({prepared.model.path.stat().st_size / 1e6:.0f} MB), on {arguments.master}"
     )
 
 

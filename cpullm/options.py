@@ -45,6 +45,8 @@ class Options:
                 _check(option.name, value, option.metadata, float if "float" in str(option.type) else int)
             elif "None" not in str(option.type):
                 raise OptionError(f"{option.name} must have a value, got None.")
+        if self.n_seq_max > self.n_batch:
+            raise OptionError(f"n_seq_max ({self.n_seq_max}) must not be above n_batch ({self.n_batch}).")
         if self.n_ubatch > self.n_batch:
             raise OptionError(f"n_ubatch ({self.n_ubatch}) must not be above n_batch ({self.n_batch}).")
 

@@ -43,6 +43,7 @@ class Plan:
     """What a run is going to do, known before the first token is computed."""
 
     chunks: list[Chunk]
+    left_out: list[Chunk]
     windows: list[list[str]]
     prompts: dict[str, Prompt]
     budget: Budget
@@ -105,11 +106,16 @@ def pack(requests: Sequence[Request], group_tokens: int) -> list[Request]:
     n_groups = min(len(requests), ceil(sum(map(cost, requests)) / group_tokens))
     groups: list[list[Request]] = [[] for _ in range(n_groups)]
     loads = [(0, group_id) for group_id in range(n_groups)]
-    for request in sorted(requests, key=lambda request: (-cost(request), request.id)):
+    for request in sorted(requests, key=order):
         load, group_id = loads[0]
         groups[group_id].append(replace(request, group_id=group_id))
         heapq.heapreplace(loads, (load + cost(request), group_id))
     return [request for group in groups for request in group]
+
+
+def order(request: Request) -> tuple[int, str]:
+    """Sort key of requests, longest first; a group is answered in this order wherever it runs."""
+    return -cost(request), request.id
 
 
 def cost(request: Request) -> int:

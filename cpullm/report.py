@@ -79,7 +79,7 @@ def markdown(result: Result) -> str:
     lines = [
         f"# {_title(result)}",
         "",
-        f"{len(result.summaries)} summaries by {model}, a language model: check before use.",
+        f"By {model}, a language model: check before use.",
         "",
     ]
     shown: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -40,17 +41,16 @@ def session(master: str) -> SparkSession:
     builder = SparkSession.builder.appName("cpullm").config("spark.ui.showConsoleProgress", "false")
     if n_cpus is not None:
         master = f"local[{n_cpus}]"
+        log4j = Path(__file__).parent / "log4j2.properties"
         builder = (
             builder.config("spark.task.cpus", str(n_cpus))
             .config("spark.ui.enabled", "false")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.driver.bindAddress", "127.0.0.1")
+            .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={log4j.as_uri()}")
         )
-    # Workers run this interpreter; on a cluster its path is the cluster's business (spark.pyspark.python).
-    if n_cpus is not None:
+        # Workers run this interpreter; on a cluster its path is the cluster's business (spark.pyspark.python).
         os.environ["PYSPARK_PYTHON"] = sys.executable
-    log4j = Path(__file__).parent / "log4j2.properties"
-    builder = builder.config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={log4j.as_uri()}")
     try:
         return builder.master(master).getOrCreate()
     except Exception as error:
@@ -136,9 +136,15 @@ def _shipped(spark: SparkSession, engine: EngineOptions) -> EngineOptions:
     context = spark.sparkContext
     if local_cpus(str(context.master)) is not None:
         return engine
-    name = Path(engine.model).name
+    # SparkFiles knows a file by its name alone, so the name carries the content's hash.
+    name = f"{engine.model_sha256[:16]}-{Path(engine.model).name}"
     if name not in {Path(file).name for file in context.listFiles}:
-        context.addFile(engine.model)
+        named = Path(tempfile.mkdtemp(dir=context._temp_dir), name)
+        try:
+            named.hardlink_to(engine.model)
+        except OSError:  # another file system; a symbolic link will not do, Spark would take the name behind it
+            shutil.copyfile(engine.model, named)
+        context.addFile(str(named))
     return replace(engine, model=name, shipped=True)
 
 

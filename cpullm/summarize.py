@@ -74,18 +74,27 @@ def summarize(
 def read(
     source: Any, *, id_column: str = "id", text_column: str = "text", limit: int | None = None, progress: bool = True
 ) -> list[Chunk]:
-    """The chunks to summarize: the body of a book by chapters, or a table's rows, the first `limit` of them."""
+    """A book's chapters, or a table's rows, the first `limit` of them; what is front or back matter is kept with it."""
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise OptionError(f"limit must be a whole number of 1 or more, got {limit!r}.")
     if isinstance(source, (str, Path)):
         documents = [readers.read(catalog.resolve_corpus(source, progress=progress))]
-        chunks = [chunk for document in documents for chunk in splitters.split(document) if chunk.kind == "body"]
+        chunks = [chunk for document in documents for chunk in splitters.split(document)]
     else:
         documents = _documents(source, id_column, text_column)
         chunks = [_whole(document) for document in islice(documents, limit)]
     if not chunks:
-        raise InputError("There is nothing to summarize: the source has no text.")
-    return chunks[:limit]
+        raise InputError("There is nothing to summarize: the source has no rows.")
+    return _first(chunks, limit)
+
+
+def _first(chunks: list[Chunk], limit: int | None) -> list[Chunk]:
+    n_body = 0
+    for i, chunk in enumerate(chunks):
+        n_body += chunk.kind == "body"
+        if n_body == limit:
+            return chunks[: i + 1]
+    return chunks
 
 
 def _documents(source: Any, id_column: str, text_column: str) -> list[Document]:
@@ -110,6 +119,10 @@ def _whole(document: Document) -> Chunk:
 
 def prepare(chunks: list[Chunk], *, model: str | Path, options: Options, progress: bool = True) -> plan.Plan:
     """Find the model, count tokens and cut what is too long; nothing is generated yet."""
+    left_out = [chunk for chunk in chunks if chunk.kind != "body"]
+    chunks = [chunk for chunk in chunks if chunk.kind == "body"]
+    if not chunks:
+        raise InputError("There is nothing to summarize: all of the source is front or back matter.")
     from cpullm.engine.llama import LlamaModel
 
     resolved = catalog.resolve_model(model, progress=progress)
@@ -134,7 +147,7 @@ def prepare(chunks: list[Chunk], *, model: str | Path, options: Options, progres
         n_ubatch=options.n_ubatch,
     )
     sampling = Sampling(options.temperature, options.top_p, options.repeat_penalty, options.seed)
-    return plan.Plan(chunks, windows, prompts, budget, resolved, Job(engine, sampling), options, text_tokens)
+    return plan.Plan(chunks, left_out, windows, prompts, budget, resolved, Job(engine, sampling), options, text_tokens)
 
 
 def _windows(chunk: Chunk, budget: plan.Budget, vocabulary: LlamaModel) -> list[str]:
@@ -184,6 +197,7 @@ def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], s
         | {"n_ctx": prepared.budget.n_ctx, "window_tokens": prepared.budget.text_tokens},
         "documents": len({chunk.document_id for chunk in prepared.chunks}),
         "chunks": len(prepared.chunks),
+        "left_out": [{"kind": chunk.kind, "title": chunk.title, "words": chunk.words} for chunk in prepared.left_out],
         "windows": prepared.n_windows,
         "levels": [row(level) for level in levels],
         "prompt_tokens": sum(level.prompt_tokens for level in levels),

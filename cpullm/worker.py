@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cpullm import plan
 from cpullm.errors import EngineError
 from cpullm.options import Job
 from cpullm.records import Completion, FinishReason, Request
@@ -60,7 +61,8 @@ def answer(requests: Sequence[Request], job: Job) -> Iterator[Completion]:
 
     loaded = _engine_for(job)
     asked = {}
-    for request in requests:
+    # Spark does not keep the order of rows in a group, and the order decides which sequences share a batch.
+    for request in sorted(requests, key=plan.order):
         tokens = loaded.model.tokenize_prompt(request.head, request.text, request.tail)
         asked[EngineSequence(tokens, request.max_tokens)] = request
     finished = (_completion(asked[sequence], sequence, loaded.model) for sequence in loaded.engine.generate(asked))

@@ -33,7 +33,7 @@ def test_every_option_has_a_help_text(option: Field[Any]) -> None:
 def test_both_ends_of_the_range_are_allowed(option: Field[Any], end: str) -> None:
     value = option.metadata[end]
     values = {option.name: value}
-    if option.name == "n_ubatch" and end == "high" or option.name == "n_seq_max":
+    if (option.name == "n_ubatch" and end == "high") or option.name == "n_seq_max":
         values["n_batch"] = 65_536
     if option.name == "n_batch" and end == "low":
         values["n_ubatch"] = value

@@ -36,7 +36,12 @@ def test_other_braces_and_jinja_in_the_wording_are_plain_text() -> None:
 
 @pytest.mark.parametrize(
     ("template", "times"),
-    [("no message", 0), (CHAT + CHAT, 2), ("{{ messages[0].content | upper }}", 0), ("{{ messages[0].content[:3] }}", 0)],
+    [
+        ("no message", 0),
+        (CHAT + CHAT, 2),
+        ("{{ messages[0].content | upper }}", 0),
+        ("{{ messages[0].content[:3] }}", 0),
+    ],
 )
 def test_a_template_that_does_not_show_the_message_once_is_refused(template: str, times: int) -> None:
     with pytest.raises(ModelError, match=f"{times} times instead of once"):
@@ -51,7 +56,6 @@ def test_a_template_that_does_not_show_the_message_once_is_refused(template: str
         "{{ messages.__class__.__base__ }}",
         "{{ raise_exception.__globals__['os'].system('true') }}",
         "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
-        "{{ '{0.__class__}'.format(messages) }}",
         "{% set _ = messages.append(1) %}",
         "{% include '/etc/passwd' %}",
         "{% for i in range(999999999) %}{% endfor %}",
@@ -64,6 +68,10 @@ def test_a_template_that_does_not_show_the_message_once_is_refused(template: str
 def test_a_hostile_or_broken_template_is_a_model_error(attack: str) -> None:
     with pytest.raises(ModelError, match="template"):
         tasks.render("{text}", attack + "{{ messages[0].content }}")
+
+
+def test_a_format_string_reaches_no_attribute() -> None:
+    assert tasks.render("{text}", "{{ '{0.__class__}'.format(messages) }}{{ messages[0].content }}") == Prompt("", "")
 
 
 def test_a_template_knows_no_clock() -> None:

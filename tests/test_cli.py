@@ -1,0 +1,147 @@
+"""The command line: prints what it should, refuses in one line, and its help comes from the options."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from cpullm import catalog, worker
+from cpullm.cli import main
+from cpullm.options import Options
+
+BOOK = "CHAPTER I\n\nThe clock told no time, and nobody minded it.\n\n\nCHAPTER II\n\nThe boats came home by it.\n"
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "quay.txt"
+    path.write_text(BOOK, encoding="utf-8")
+    return path
+
+
+def _refusal(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command that exits with 1 says, which must be one line on stderr."""
+    assert main(argv) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("cpullm: ") and err.count("\n") == 1 and err.endswith("\n")
+    return err
+
+
+class TestSplit:
+    def test_shows_chapters_words_and_a_sum(self, book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["split", str(book)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].split() == ["chapter", "words", "first", "words"]
+        assert "CHAPTER I " in lines[1] and " 9  The clock told no time, and nobody minded" in lines[1]
+        assert "CHAPTER II" in lines[2]
+        assert lines[-1] == "2 chapters, 15 words, the longest 9"
+
+    def test_json_gives_one_object_a_line_with_exact_offsets(
+        self, book: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["split", str(book), "--json"]) == 0
+        units = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [(unit["id"], unit["title"], unit["line"]) for unit in units] == [
+            ("quay/0", "CHAPTER I", 1),
+            ("quay/1", "CHAPTER II", 6),
+        ]
+        assert BOOK[units[1]["start"] : units[1]["end"]] == "The boats came home by it."
+
+    def test_shows_the_sample_book_in_parts(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["split", "sample"]) == 0
+        assert "10 chapters in 2 parts" in capsys.readouterr().out
+
+    def test_an_unknown_book_is_refused_with_what_is_near(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "did you mean dracula?" in _refusal(["split", "drakula"], capsys)
+
+    def test_a_missing_file_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "does not exist" in _refusal(["split", str(tmp_path / "none.txt")], capsys)
+
+
+class TestLists:
+    def test_models_list_names_every_model(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["models", "list"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[0] for line in lines] == ["model", *catalog.models()]
+
+    def test_corpora_list_names_every_book(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["corpora", "list"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[0] for line in lines] == ["book", *catalog.corpora()]
+
+    def test_models_verify_reads_the_file(self, starter: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["models", "verify", str(starter)]) == 0
+        assert "is whole: sha256 " in capsys.readouterr().out
+
+
+class TestSummarize:
+    @pytest.mark.model
+    def test_writes_the_report_and_says_where(
+        self, book: Path, starter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = tmp_path / "out" / "SOURCE"
+        argv = ["summarize", str(book), "--model", str(starter), "--master", "in-process", "--out", str(out)]
+        try:
+            assert main([*argv, "--limit", "1", "--max-tokens", "8"]) == 0
+        finally:
+            worker.close()
+        told = capsys.readouterr().out
+        assert "1 chapter, the longest of 9 words" in told
+        assert f"{tmp_path}/out/quay/summaries.md" in told
+        assert json.loads((tmp_path / "out/quay/run.json").read_text("utf-8"))["options"]["max_tokens"] == 8
+
+    @pytest.mark.parametrize(
+        ("more", "said"),
+        [
+            (["--model", "smollm3"], "no model is called 'smollm3'"),
+            (["--limit", "0"], "limit must be a whole number of 1 or more, got 0"),
+            (["--master", "local[0]"], "local[0] has no CPU"),
+            (["--master", "lokal"], "none that Spark knows"),
+            (["--max-tokens", "4"], "max_tokens must be from 8 to 4096, got 4"),
+            (["--n-ubatch", "4096"], "n_ubatch (4096) must not be above n_batch (2048)"),
+        ],
+    )
+    def test_what_cannot_work_is_refused_before_anything_starts(
+        self, book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], said: str
+    ) -> None:
+        out = tmp_path / "out"
+        argv = ["summarize", str(book), "--master", "in-process", "--out", str(out), *more]
+        assert said in _refusal(argv, capsys)
+        assert not out.exists() or list(out.iterdir()) == []
+
+    def test_an_unknown_book_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        argv = ["summarize", "nope", "--master", "in-process", "--out", str(tmp_path / "out")]
+        assert "no corpus is called 'nope'" in _refusal(argv, capsys)
+
+    def test_a_folder_that_cannot_be_written_is_refused(
+        self, book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        argv = ["summarize", str(book), "--master", "in-process", "--out", str(book / "out")]
+        assert "Choose another folder with --out" in _refusal(argv, capsys)
+
+
+class TestUsage:
+    def test_help_names_every_option_with_its_range(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "1000")
+        with pytest.raises(SystemExit) as exited:
+            main(["summarize", "--help"])
+        told = capsys.readouterr().out
+        assert exited.value.code == 0
+        texts = {part.split()[0]: part for part in told.split("\n  --")[1:]}
+        for option in fields(Options):
+            text = texts[option.name.replace("_", "-")]
+            assert f"({option.metadata['low']} to {option.metadata['high']})" in text
+            assert option.default is None or f"(default: {option.default})" in text
+
+    @pytest.mark.parametrize("argv", [[], ["models"], ["nope"], ["summarize", "--max-tokens", "many"], ["split"]])
+    def test_wrong_usage_exits_with_2(self, argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit) as exited:
+            main(argv)
+        assert exited.value.code == 2
+        assert "usage: cpullm" in capsys.readouterr().err
