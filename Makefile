@@ -83,10 +83,9 @@ tools:
 	@sed -n '/^dependencies = \[/,/^\]/s/^ *"\([^"]*\)".*/\1/p' pyproject.toml | grep -v llama >.venv/requirements.txt
 	@$(PIP) install -r .venv/requirements.txt >.venv/packages.log 2>&1 & trap 'kill $$! 2>/dev/null' EXIT; trap 'exit 130' HUP INT TERM; \
 	cpu=$$({ uname -m; grep -m 1 -E '^(flags|Features)' /proc/cpuinfo; echo "$$CMAKE_ARGS"; } 2>/dev/null | cksum | cut -d ' ' -f 1); \
-	compile() { env "$$@" $(PIP) wheel --no-deps --cache-dir "$${XDG_CACHE_HOME:-$$HOME/.cache}/cpullm/$$cpu" -w .venv/wheels llama-cpp-python==$(LLAMA) >>.venv/llama.log 2>&1; }; \
+	compile() { env MAKEFLAGS= CMAKE_BUILD_PARALLEL_LEVEL="$$(getconf _NPROCESSORS_ONLN)" "$$@" $(PIP) wheel --no-deps --cache-dir "$${XDG_CACHE_HOME:-$$HOME/.cache}/cpullm/$$cpu" -w .venv/wheels llama-cpp-python==$(LLAMA) >>.venv/llama.log 2>&1; }; \
 	rm -rf .venv/wheels .venv/llama.log; printf '%s\n' "$$LLAMA_CMAKE" >.venv/llama.cmake; \
-	compile SKBUILD_NINJA_MAKE_FALLBACK=false \
-		SKBUILD_CMAKE_ARGS="-DLLAVA_BUILD=OFF;-DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/.venv/llama.cmake" || \
+	compile SKBUILD_CMAKE_ARGS="-DLLAVA_BUILD=OFF;-DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/.venv/llama.cmake" || \
 	{ grep -q 'Building wheel' .venv/llama.log && echo "That failed: compiling all of it, as it comes" && compile; } || \
 	$(call failed,.venv/llama.log); wait $$!; trap - EXIT; \
 	$(PIP) install .venv/wheels/*.whl >>.venv/llama.log 2>&1 || $(call failed,.venv/llama.log)

@@ -42,7 +42,10 @@ class Options:
         for option in fields(self):
             value = getattr(self, option.name)
             if value is not None:
-                _check(option.name, value, option.metadata, float if "float" in str(option.type) else int)
+                kind = float if "float" in str(option.type) else int
+                _check(option.name, value, option.metadata, kind)
+                # 0 and 0.0 are one temperature, and must give one request id.
+                object.__setattr__(self, option.name, kind(value))
             elif "None" not in str(option.type):
                 raise OptionError(f"{option.name} must have a value, got None.")
         if self.n_seq_max > self.n_batch:

@@ -136,6 +136,11 @@ class Level:
     seconds: float
 
 
+def encodable(text: str) -> str:
+    """The text with lone surrogates, as a file name that is no UTF-8 has, replaced one for one; offsets stay."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def columns(record: type) -> list[str]:
     """The record's field names, which are its column names everywhere."""
     return [column.name for column in fields(record)]

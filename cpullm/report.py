@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpullm.errors import CpullmError, OptionError
-from cpullm.records import FinishReason, Summary, columns
+from cpullm.records import FinishReason, Summary, columns, encodable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +33,7 @@ def write(result: Result, folder: Path) -> list[Path]:
     import pyarrow.parquet as pq
 
     check_folder(folder)
-    facts = json.dumps(result.run, indent=2, ensure_ascii=False) + "\n"
+    facts = json.dumps(result.run, indent=2) + "\n"
     return [
         _write(folder / "summaries.parquet", lambda path: pq.write_table(table(result.summaries), path)),
         _write(folder / "summaries.md", lambda path: path.write_text(markdown(result), encoding="utf-8")),
@@ -69,7 +69,9 @@ def table(summaries: list[Summary]) -> pa.Table:
 
 
 def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return encodable(value) if isinstance(value, str) else value
 
 
 def markdown(result: Result) -> str:
@@ -86,16 +88,16 @@ def markdown(result: Result) -> str:
     for summary in result.summaries:
         for depth, level in enumerate(summary.levels):
             if summary.levels[: depth + 1] != shown[: depth + 1]:
-                lines += [f"{'#' * min(depth + 2, 5)} {_escape(level)}", ""]
+                lines += [f"{'#' * min(depth + 2, 5)} {_heading(level)}", ""]
         shown = summary.levels
-        lines += [f"{'#' * min(len(summary.levels) + 2, 6)} {_escape(summary.title or summary.document_id)}", ""]
+        lines += [f"{'#' * min(len(summary.levels) + 2, 6)} {_heading(summary.title or summary.document_id)}", ""]
         lines += [*_body(summary), ""]
     return "\n".join(lines)
 
 
 def _title(result: Result) -> str:
     documents = {summary.document_id for summary in result.summaries}
-    return _escape(documents.pop()) if len(documents) == 1 else f"{len(documents)} documents"
+    return _heading(documents.pop()) if len(documents) == 1 else f"{len(documents)} documents"
 
 
 def _body(summary: Summary) -> list[str]:
@@ -107,6 +109,12 @@ def _body(summary: Summary) -> list[str]:
     return body
 
 
+def _heading(text: str) -> str:
+    return _escape(" ".join(text.split()))
+
+
 def _escape(text: str) -> str:
     """Text as Markdown shows it: a model's `<b>` or a title's `*` is text, not markup."""
-    return "".join(f"\\{char}" if char in "\\`*_<>[]#|" else char for char in text).strip()
+    escaped = "".join(f"\\{char}" if char in "\\`*_<>[]#|~&" else char for char in encodable(text)).strip()
+    # A line of = or - would make a heading of the paragraph above it, + and - would begin a list.
+    return f"\\{escaped}" if escaped[:1] in ("=", "-", "+") else escaped

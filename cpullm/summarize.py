@@ -15,7 +15,7 @@ from cpullm import catalog, plan, readers, splitters, tasks, worker
 from cpullm.errors import InputError, OptionError
 from cpullm.merge import Merging, Run
 from cpullm.options import EngineOptions, Job, Options, Sampling
-from cpullm.records import Chunk, Document, FinishReason, Level, Prompt, Summary, columns, row
+from cpullm.records import Chunk, Document, FinishReason, Level, Prompt, Summary, columns, encodable, row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,15 +106,17 @@ def _documents(source: Any, id_column: str, text_column: str) -> list[Document]:
     if hasattr(source, "iloc"):
         return readers.documents(source, id_column, text_column)
     if isinstance(source, Sequence) and all(isinstance(document, Document) for document in source):
-        return list(source)
+        return readers.check_ids(list(source))
     raise InputError(
         f"A source is a book's name or path, Documents, or a pandas or Spark DataFrame; got {type(source).__name__}."
     )
 
 
 def _whole(document: Document) -> Chunk:
-    end = len(document.text)
-    return Chunk(document.id, 0, (), document.title, "body", 1, 0, end, document.text, document.error)
+    text = encodable(document.text)
+    return Chunk(
+        encodable(document.id), 0, (), encodable(document.title), "body", 1, 0, len(text), text, document.error
+    )
 
 
 def prepare(chunks: list[Chunk], *, model: str | Path, options: Options, progress: bool = True) -> plan.Plan:

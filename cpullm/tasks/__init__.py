@@ -45,7 +45,7 @@ def _render_chat(content: str, template: str, bos: str, eos: str) -> str:
         return environment.from_string(template).render(
             messages=messages, bos_token=bos, eos_token=eos, add_generation_prompt=True
         )
-    except (TemplateError, TypeError, ValueError, AttributeError) as error:
+    except Exception as error:  # a stranger's code may raise anything
         raise ModelError(f"The model's chat template cannot be rendered: {error}. Take another model file.") from error
 
 
