@@ -28,6 +28,7 @@ class _State:
     texts: list[str]
     completions: list[Completion] = field(default_factory=list)
     merges: int = 0
+    error: str | None = None
 
 
 class Merging:
@@ -46,14 +47,20 @@ class Merging:
         task, asked = "summarize", [(state, list(state.texts)) for state in self._states if state.texts]
         while asked:
             levels.append(self._level(len(levels), task, asked))
-            task, asked = "merge", [(state, self._join(state.texts)) for state in self._states if len(state.texts) > 1]
-            for state, texts in asked:
-                state.merges += len(texts)
+            task, asked = "merge", [(state, self._join(state)) for state in self._states if len(state.texts) > 1]
+            asked = [(state, texts) for state, texts in asked if texts]
         return [_summary(chunk, state) for chunk, state in zip(self._plan.chunks, self._states, strict=True)], levels
 
-    def _join(self, texts: list[str]) -> list[str]:
-        counted = [(text, self._vocabulary.count_tokens(text) + 2) for text in texts]
-        return ["\n\n".join(part) for part in plan.pack_texts(counted, self._plan.budget.text_tokens)]
+    def _join(self, state: _State) -> list[str]:
+        """The state's texts in as few parts as fit a prompt; those of two or more texts are to be asked about."""
+        counted = [(text, self._vocabulary.count_tokens(text) + 2) for text in state.texts]
+        parts = plan.pack_texts(counted, self._plan.budget.text_tokens)
+        state.texts = ["\n\n".join(part) for part in parts]
+        joined = [text for text, part in zip(state.texts, parts, strict=True) if len(part) > 1]
+        if not joined:
+            state.error = f"{len(parts)} answers are too long to be merged; raise window_tokens."
+        state.merges += len(joined)
+        return joined
 
     def _level(self, level: int, task: str, asked: list[tuple[_State, list[str]]]) -> Level:
         prompt = self._plan.prompts[task]
@@ -65,9 +72,14 @@ class Merging:
         started = time.monotonic()
         answers = self._answers(packed, "windows" if level == 0 else f"merges, level {level}")
         for state, texts in asked:
-            completions = [answers[self._id(prompt, text)] for text in texts]
-            state.completions += completions
-            state.texts = [completion.text for completion in completions if completion.error is None]
+            answered = {text: answers[self._id(prompt, text)] for text in texts}
+            state.completions += [answered[text] for text in texts]
+            # A text that was not asked about had no room beside its neighbours, and waits for the next level.
+            state.texts = [
+                answered[text].text if text in answered else text
+                for text in state.texts
+                if text not in answered or answered[text].error is None
+            ]
         return Level(
             task=task,
             requests=len(packed),
@@ -114,14 +126,14 @@ def _summary(chunk: Chunk, state: _State) -> Summary:
         start=chunk.start,
         end=chunk.end,
         words=chunk.words,
-        summary=state.texts[0] if state.texts else "",
+        summary="\n\n".join(state.texts),
         windows=len(completions) - state.merges,
         merges=state.merges,
         finish_reason=reason.value,
         prompt_tokens=sum(completion.prompt_tokens for completion in completions),
         completion_tokens=sum(completion.completion_tokens for completion in completions),
         seconds=round(sum((completion.seconds for completion in completions), 0.0), 3),
-        error=_error(chunk, completions, failed),
+        error=state.error or _error(chunk, completions, failed),
     )
 
 

@@ -136,8 +136,8 @@ def _shipped(spark: SparkSession, engine: EngineOptions) -> EngineOptions:
     context = spark.sparkContext
     if local_cpus(str(context.master)) is not None:
         return engine
-    # SparkFiles knows a file by its name alone, so the name carries the content's hash.
-    name = f"{engine.model_sha256[:16]}-{Path(engine.model).name}"
+    # SparkFiles knows a file by its name alone, so the name is the content's hash.
+    name = f"{engine.model_sha256}.gguf"
     if name not in {Path(file).name for file in context.listFiles}:
         named = Path(tempfile.mkdtemp(dir=context._temp_dir), name)
         try:

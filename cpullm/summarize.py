@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +81,7 @@ def read(
         documents = [readers.read(catalog.resolve_corpus(source, progress=progress))]
         chunks = [chunk for document in documents for chunk in splitters.split(document)]
     else:
-        documents = _documents(source, id_column, text_column)
+        documents = _documents(source, id_column, text_column, limit)
         chunks = [_whole(document) for document in islice(documents, limit)]
     if not chunks:
         raise InputError("There is nothing to summarize: the source has no rows.")
@@ -97,12 +97,13 @@ def _first(chunks: list[Chunk], limit: int | None) -> list[Chunk]:
     return chunks
 
 
-def _documents(source: Any, id_column: str, text_column: str) -> list[Document]:
+def _documents(source: Any, id_column: str, text_column: str, limit: int | None) -> list[Document]:
     if isinstance(source, Document):
         return [source]
     if hasattr(source, "toPandas"):
         readers.check_columns(source.columns, id_column, text_column)
-        source = source.select(id_column, text_column).toPandas()
+        rows = source.select(f"`{id_column}`", f"`{text_column}`")
+        source = (rows if limit is None else rows.limit(limit)).toPandas()
     if hasattr(source, "iloc"):
         return readers.documents(source, id_column, text_column)
     if isinstance(source, Sequence) and all(isinstance(document, Document) for document in source):
@@ -169,7 +170,10 @@ def execute(prepared: plan.Plan, *, spark: SparkSession | None = None, progress:
 
     started = time.monotonic()
     with LlamaModel(prepared.model.path, vocab_only=True) as vocabulary:
-        summaries, levels = Merging(prepared, vocabulary, _run_on(spark), progress).all()
+        try:
+            summaries, levels = Merging(prepared, vocabulary, _run_on(spark), progress).all()
+        finally:
+            worker.close()
     run = _facts(prepared, summaries, levels, time.monotonic() - started)
     run["spark"] = {"version": spark.version, "master": spark.sparkContext.master} if spark else None
     return Result(summaries, run)
@@ -185,11 +189,19 @@ def _run_on(spark: SparkSession | None) -> Run:
     return lambda requests, job, on_progress: on_spark.run(spark, requests, job, on_progress)
 
 
+def _version(package: str) -> str | None:
+    """None where a package is not installed but on the path, as Spark's own pyspark may be."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
 def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], seconds: float) -> dict[str, Any]:
     entry = prepared.model.entry
     packages = ("cpullm", "llama-cpp-python", "pyspark", "pandas", "pyarrow")
     return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
         "model": {
             "name": entry.name if entry else None,
             "file": prepared.model.path.name,

@@ -122,7 +122,11 @@ def _load(job: Job) -> _Loaded:
     from cpullm.engine.llama import LlamaModel, LlamaRunner
 
     model = LlamaModel(job.engine.model)
-    runner = LlamaRunner(model, job.engine, job.sampling, job.engine.n_threads or usable_cpus())
+    try:
+        runner = LlamaRunner(model, job.engine, job.sampling, job.engine.n_threads or usable_cpus())
+    except BaseException:
+        model.close()
+        raise
     return _Loaded(job, model, runner, Engine(runner))
 
 

@@ -138,3 +138,14 @@ def test_sequences_are_admitted_in_the_order_of_arrival(lengths: list[int], n_se
         admitted += [sequence for sequence in scheduler.running if sequence not in admitted]
         scheduler.update(batch, [FILLER] * len(batch.outputs))
     assert admitted == sequences
+
+
+def test_decode_rows_are_in_the_order_of_their_sequence_ids() -> None:
+    scheduler = Scheduler(3, 64, 64, frozenset({0}))
+    for n in (1, 5, 5, 5):
+        scheduler.add(Sequence([7], n))
+    while scheduler.waiting or not all(sequence.prefilled for sequence in scheduler.running):
+        batch = scheduler.next_batch()
+        scheduler.update(batch, [9] * len(batch.outputs))
+    assert [sequence.seq_id for sequence in scheduler.running] != [0, 1, 2]
+    assert scheduler.next_batch().seq_ids == [0, 1, 2]

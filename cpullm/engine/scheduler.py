@@ -56,7 +56,8 @@ class Scheduler:
                 last = sequence.n_computed + len(part) == len(sequence.prompt)
                 batch.add(sequence, part, output=last)
                 return batch
-        for sequence in self.running:
+        # llama.cpp computes neighbouring rows together only while their sequence ids count up by one.
+        for sequence in sorted(self.running, key=lambda sequence: sequence.seq_id or 0):
             batch.add(sequence, sequence.tokens[-1:], output=True)
         return batch
 

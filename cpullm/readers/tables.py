@@ -47,5 +47,5 @@ def check_columns(columns: list[Any], *wanted: str) -> None:
 def _document(id_: str, text: Any) -> Document:
     if isinstance(text, str):
         return Document(id_, text)
-    missing = text is None or text is pd.NA or text != text
+    missing = pd.api.types.is_scalar(text) and pd.isna(text)
     return Document(id_, "", error="The text is null." if missing else f"The text is a {type(text).__name__}.")
