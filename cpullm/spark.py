@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 JAVA_NEEDED = 17
 _POLL_SECONDS = 0.5
+_CANCEL_SECONDS = 10.0
 
 
 def session(master: str) -> SparkSession:
@@ -180,6 +181,7 @@ def _collect(spark: SparkSession, frame: DataFrame, show: Callable[[], None]) ->
             show()
     except KeyboardInterrupt:
         context.cancelJobGroup(name)
+        thread.join(_CANCEL_SECONDS)  # tasks end before their session does, or Spark fills the terminal
         raise
     if errors:
         raise _translated(errors[0]) from errors[0]
