@@ -64,16 +64,15 @@ class Merging:
 
     def _level(self, level: int, task: str, asked: list[tuple[_State, list[str]]]) -> Level:
         prompt = self._plan.prompts[task]
+        requests = [(state, [self._request(prompt, text) for text in texts]) for state, texts in asked]
         # The same text twice is one request: its id is its content.
-        requests = {
-            request.id: request for _, texts in asked for request in (self._request(prompt, text) for text in texts)
-        }
-        packed = plan.pack(list(requests.values()), self._plan.options.group_tokens)
+        unique = {request.id: request for _, made in requests for request in made}
+        packed = plan.pack(list(unique.values()), self._plan.options.group_tokens)
         started = time.monotonic()
         answers = self._answers(packed, "windows" if level == 0 else f"merges, level {level}")
-        for state, texts in asked:
-            answered = {text: answers[self._id(prompt, text)] for text in texts}
-            state.completions += [answered[text] for text in texts]
+        for state, made in requests:
+            answered = {request.text: answers[request.id] for request in made}
+            state.completions += [answers[request.id] for request in made]
             # A text that was not asked about had no room beside its neighbours, and waits for the next level.
             state.texts = [
                 answered[text].text if text in answered else text
@@ -104,12 +103,9 @@ class Merging:
 
     def _request(self, prompt: Prompt, text: str) -> Request:
         n_tokens = len(self._vocabulary.tokenize_prompt(prompt.head, text, prompt.tail))
-        max_tokens = self._plan.budget.max_tokens
-        return Request(self._id(prompt, text), 0, prompt.head, text, prompt.tail, n_tokens, max_tokens)
-
-    def _id(self, prompt: Prompt, text: str) -> str:
-        job = self._plan.job
-        return plan.request_id(job.engine.model_sha256, prompt, job.sampling, self._plan.budget.max_tokens, text)
+        job, max_tokens = self._plan.job, self._plan.budget.max_tokens
+        request_id = plan.request_id(job.engine.model_sha256, prompt, job.sampling, max_tokens, text)
+        return Request(request_id, 0, prompt.head, text, prompt.tail, n_tokens, max_tokens)
 
 
 def _summary(chunk: Chunk, state: _State) -> Summary:

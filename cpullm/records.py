@@ -24,6 +24,11 @@ class Document:
     title: str = ""
     error: str | None = None
 
+    def __post_init__(self) -> None:
+        # Here all text enters; what cannot be encoded would fail late, in a tokenizer, in Arrow or in a report.
+        for name in ("id", "text", "title"):
+            object.__setattr__(self, name, encodable(getattr(self, name)))
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:

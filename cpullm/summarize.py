@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from cpullm import catalog, plan, readers, splitters, tasks, worker
 from cpullm.errors import InputError, OptionError
 from cpullm.merge import Merging, Run
 from cpullm.options import EngineOptions, Job, Options, Sampling
-from cpullm.records import Chunk, Document, FinishReason, Level, Prompt, Summary, columns, encodable, row
+from cpullm.records import Chunk, Document, FinishReason, Level, Prompt, Summary, columns, row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +81,7 @@ def read(
         chunks = [chunk for document in documents for chunk in splitters.split(document)]
     else:
         documents = _documents(source, id_column, text_column, limit)
-        chunks = [_whole(document) for document in islice(documents, limit)]
+        chunks = [_whole(document) for document in documents]
     if not chunks:
         raise InputError("There is nothing to summarize: the source has no rows.")
     return _first(chunks, limit)
@@ -114,10 +113,8 @@ def _documents(source: Any, id_column: str, text_column: str, limit: int | None)
 
 
 def _whole(document: Document) -> Chunk:
-    text = encodable(document.text)
-    return Chunk(
-        encodable(document.id), 0, (), encodable(document.title), "body", 1, 0, len(text), text, document.error
-    )
+    end = len(document.text)
+    return Chunk(document.id, 0, (), document.title, "body", 1, 0, end, document.text, document.error)
 
 
 def prepare(chunks: list[Chunk], *, model: str | Path, options: Options, progress: bool = True) -> plan.Plan:

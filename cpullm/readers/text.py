@@ -6,7 +6,7 @@ import codecs
 from pathlib import Path
 
 from cpullm.errors import InputError
-from cpullm.records import Document, encodable
+from cpullm.records import Document
 
 _NOT_YET = {".pdf", ".epub", ".docx", ".doc", ".odt", ".rtf", ".html", ".htm", ".xhtml", ".mobi", ".azw3"}
 _SIGNATURES = {
@@ -34,7 +34,7 @@ def read(path: Path | str) -> Document:
     text = _decode(_bytes(path), path).replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise InputError(f"{path} holds no text; give a file that does.")
-    return Document(encodable(path.stem), text)
+    return Document(path.stem, text)
 
 
 def _bytes(path: Path) -> bytes:
