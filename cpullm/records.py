@@ -16,13 +16,26 @@ class FinishReason(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A heading that the format itself marks, as HTML's `<h2>` or a style of DOCX: its span, its rank from 1."""
+
+    start: int
+    end: int
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """One text as read: decoded, BOM removed, CRLF read as LF. `error` says why there is no text."""
+    """One text as read: decoded, BOM removed, CRLF read as LF. `error` says why there is no text.
+
+    `marks` are the headings its format marks, in order; plain text has none.
+    """
 
     id: str
     text: str
     title: str = ""
     error: str | None = None
+    marks: tuple[Mark, ...] = ()
 
     def __post_init__(self) -> None:
         # Here all text enters; what cannot be encoded would fail late, in a tokenizer, in Arrow or in a report.

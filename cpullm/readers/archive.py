@@ -1,0 +1,41 @@
+"""Zip archives, as EPUB and DOCX are, opened with care: a small file may claim to hold a whole disk."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+
+from cpullm.errors import InputError
+
+_MOST_MEMBERS = 20_000
+_MOST_UNPACKED = 1 << 30
+_MOST_RATIO = 200
+_FREE_UNPACKED = 32 << 20
+
+
+def opened(data: bytes, kind: str) -> zipfile.ZipFile:
+    """The archive, its directory read and its claims checked; `kind` names the format in messages."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        raise InputError(f"is a damaged {kind} ({error}); get it again, or save it anew.") from error
+    members = archive.infolist()
+    unpacked = sum(member.file_size for member in members)
+    if len(members) > _MOST_MEMBERS:
+        raise InputError(f"is {kind} of {len(members)} parts, more than {_MOST_MEMBERS}; it is no document.")
+    if unpacked > min(_MOST_UNPACKED, max(_FREE_UNPACKED, _MOST_RATIO * len(data))):
+        raise InputError(
+            f"would unpack from {len(data)} to {unpacked} bytes, which no honest {kind} does; it is refused."
+        )
+    return archive
+
+
+def member(archive: zipfile.ZipFile, name: str, kind: str) -> bytes:
+    """The bytes of one member, no more than the directory said; InputError if it is missing or damaged."""
+    try:
+        return archive.read(name)
+    except KeyError:
+        raise InputError(f"is a damaged {kind}: it has no {name!r}; get it again, or save it anew.") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"is a damaged {kind}: {name!r} cannot be unpacked ({error}); get it again.") from error
