@@ -93,7 +93,7 @@ tools:
 
 .venv/.run: pyproject.toml .venv/.llama-$(LLAMA)
 	@echo "Installing the Python packages"
-	@$(PIP) install -e . >.venv/install.log 2>&1 || $(call failed,.venv/install.log)
+	@$(PIP) install -e '.[all]' >.venv/install.log 2>&1 || $(call failed,.venv/install.log)
 	@touch $@
 
 .venv/.dev: .venv/.run

@@ -9,8 +9,8 @@ from cpullm.errors import (
     ModelError,
     OptionError,
 )
-from cpullm.options import Options
-from cpullm.records import Chunk, Document, Summary
+from cpullm.options import Hygiene, Options, Splitting
+from cpullm.records import Chunk, Document, Split, Summary
 from cpullm.summarize import Result, summarize
 
 __all__ = [
@@ -19,12 +19,15 @@ __all__ = [
     "Document",
     "EngineError",
     "FetchError",
+    "Hygiene",
     "InputError",
     "MachineError",
     "ModelError",
     "OptionError",
     "Options",
     "Result",
+    "Split",
+    "Splitting",
     "Summary",
     "summarize",
 ]

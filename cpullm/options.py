@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import regex
+
 from cpullm.errors import OptionError
 
 
@@ -105,3 +107,57 @@ class Job:
 
     engine: EngineOptions
     sampling: Sampling
+
+
+SPLITTERS = ("auto", "chapters", "headings", "paragraphs", "tokens", "regex", "whole")
+
+
+@dataclass(frozen=True, slots=True)
+class Splitting:
+    """How a document is cut into chunks."""
+
+    splitter: str = _option(
+        "auto", "chapters and headings by the text's own, paragraphs and tokens by size, regex by a pattern, whole "
+        "not at all; auto takes the first of them that the text has", choices=SPLITTERS,
+    )  # fmt: skip
+    pattern: str | None = _option(None, "regular expression of the splitter regex: what it matches is a heading")
+    chunk_tokens: int = _option(
+        2048, "longest chunk of the splitters paragraphs and tokens, in tokens", low=16, high=10_000_000
+    )
+
+    def __post_init__(self) -> None:
+        if self.splitter not in SPLITTERS:
+            raise OptionError(f"no splitter is called {self.splitter!r}; there are {', '.join(SPLITTERS)}.")
+        if (self.splitter == "regex") != (self.pattern is not None):
+            raise OptionError("the splitter regex takes a pattern, and only that one does; give both or neither.")
+        if self.pattern is not None:
+            _check_pattern(self.pattern)
+        limits = next(option.metadata for option in fields(self) if option.name == "chunk_tokens")
+        _check("chunk_tokens", self.chunk_tokens, limits, int)
+
+
+@dataclass(frozen=True, slots=True)
+class Hygiene:
+    """What a corpus is cleaned of."""
+
+    similarity: float = _option(
+        0.8, "texts this similar are near duplicates: the share of five-word runs in common", low=0.5, high=1.0
+    )
+    languages: tuple[str, ...] | None = _option(
+        None, "keep only these, as ISO 639-1 tags (`und`: not certain); by default all"
+    )
+    n_permutations: int = _option(128, "hash functions of a MinHash signature", low=16, high=1024)
+
+    def __post_init__(self) -> None:
+        limits = {option.name: option.metadata for option in fields(self)}
+        _check("similarity", self.similarity, limits["similarity"], float)
+        _check("n_permutations", self.n_permutations, limits["n_permutations"], int)
+        if self.languages is not None and (isinstance(self.languages, str) or not self.languages):
+            raise OptionError(f"languages must be a tuple of tags like ('en', 'de') or None, got {self.languages!r}.")
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        regex.compile(pattern, regex.MULTILINE)
+    except regex.error as error:
+        raise OptionError(f"pattern {pattern!r} is no regular expression: {error}.") from None

@@ -47,7 +47,7 @@ class Document:
 class Chunk:
     """One unit of a document, `document.text[start:end] == text`; `levels` are the titles above it, topmost first.
 
-    `line` is the 1-based line of its heading, or of its first text line if it has none.
+    `kind` is body, front or back; `line` the 1-based line of its heading, of its first text line if it has none.
     """
 
     document_id: str
@@ -62,9 +62,33 @@ class Chunk:
     error: str | None = None
 
     @property
+    def id(self) -> str:
+        """Unique among all chunks of documents whose ids are."""
+        return f"{self.document_id}/{self.index}"
+
+    @property
     def words(self) -> int:
         """White-space separated words of the text."""
         return len(self.text.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a document's text and what it is: body, front, back, heading or blank."""
+
+    kind: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A document's chunks, the splitter that cut them and why it; `spans` account for every character, in order."""
+
+    splitter: str
+    why: str
+    chunks: tuple[Chunk, ...]
+    spans: tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)

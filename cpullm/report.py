@@ -1,9 +1,10 @@
-"""What people read: summaries.parquet, summaries.md and run.json, each whole or not there at all."""
+"""What people read: summaries.parquet, summaries.md, run.json and dropped.parquet, each whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,15 +30,17 @@ def check_folder(folder: Path) -> None:
 
 
 def write(result: Result, folder: Path) -> list[Path]:
-    """Write the three files, each to a temporary name beside it and then renamed; their paths."""
+    """Write the files, each to a temporary name beside it and then renamed; their paths."""
     import pyarrow.parquet as pq
 
     check_folder(folder)
     facts = json.dumps(result.run, indent=2) + "\n"
+    dropped = result.dropped
     return [
         _write(folder / "summaries.parquet", lambda path: pq.write_table(table(result.summaries), path)),
         _write(folder / "summaries.md", lambda path: path.write_text(markdown(result), encoding="utf-8")),
         _write(folder / "run.json", lambda path: path.write_text(facts, encoding="utf-8")),
+        *([] if dropped is None else [_write(folder / "dropped.parquet", lambda path: dropped.to_parquet(path))]),
     ]
 
 
@@ -84,15 +87,24 @@ def markdown(result: Result) -> str:
         f"By {model}, a language model: check before use.",
         "",
     ]
+    count = Counter(summary.document_id for summary in result.summaries)
     shown: tuple[str, ...] = ()
     for summary in result.summaries:
-        for depth, level in enumerate(summary.levels):
-            if summary.levels[: depth + 1] != shown[: depth + 1]:
-                lines += [f"{'#' * min(depth + 2, 5)} {_heading(level)}", ""]
-        shown = summary.levels
-        lines += [f"{'#' * min(len(summary.levels) + 2, 6)} {_heading(summary.title or summary.document_id)}", ""]
+        path = _path(summary, count)
+        for depth, title in enumerate(path):
+            if path[: depth + 1] != shown[: depth + 1] or depth + 1 == len(path):
+                lines += [f"{'#' * min(depth + 2, 6)} {_heading(title)}", ""]
+        shown = path
         lines += [*_body(summary), ""]
     return "\n".join(lines)
+
+
+def _path(summary: Summary, count: Counter[str]) -> tuple[str, ...]:
+    """The headings a summary stands under, its own last: of several documents, first the document's."""
+    document = (summary.document_id,) if len(count) > 1 else ()
+    alone = count[summary.document_id] == 1
+    title = summary.title or ("" if alone and document else summary.document_id if alone else f"Line {summary.line}")
+    return (*document, *summary.levels, *((title,) if title else ()))
 
 
 def _title(result: Result) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cpullm import catalog, plan, readers, splitters, tasks, worker
+from cpullm import catalog, corpus, plan, splitters, tasks, worker
 from cpullm.errors import InputError, OptionError
 from cpullm.merge import Merging, Run
-from cpullm.options import EngineOptions, Job, Options, Sampling
+from cpullm.options import EngineOptions, Hygiene, Job, Options, Sampling, Splitting
 from cpullm.records import Chunk, Document, FinishReason, Level, Prompt, Summary, columns, row
 
 if TYPE_CHECKING:
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Result:
-    """What a run gave: one Summary per chunk in document order, and `run`, the facts about how it came about."""
+    """What a run gave: one Summary per chunk in document order, and `run`, the facts about how it came about.
+
+    `dropped` has a row for each document that hygiene dropped: document_id, reason, kept_id, similarity, words.
+    """
 
     summaries: list[Summary]
     run: dict[str, Any]
+    dropped: pd.DataFrame | None = None
 
     def to_pandas(self) -> pd.DataFrame:
         """The summaries as a table with the columns of `Summary`."""
@@ -52,69 +56,31 @@ def summarize(
     *,
     model: str | Path = catalog.STARTER,
     spark: SparkSession | None = None,
+    splitting: Splitting | None = None,
+    hygiene: Hygiene | None = None,
     limit: int | None = None,
-    id_column: str = "id",
+    id_column: str | None = None,
     text_column: str = "text",
     progress: bool = True,
     **options: Any,
 ) -> Result:
-    """Summarize a book (by name or path, chapter by chapter) or a table (row by row).
+    """Summarize a book, a file or a folder of files (by name or path; chapter by chapter), or a table (row by row).
 
     `source` is a name of the corpus catalog, a path, Documents, or a pandas or Spark DataFrame with an id and a text
-    column. With a `spark` session the executors answer, without one this process does. `limit` takes the first n
-    chunks. Further keywords are the fields of `Options`. Raises CpullmError; a bad text is a Summary with `error`.
+    column. `splitting` says how documents are cut; `hygiene`, on Spark only, drops duplicates first. With a `spark`
+    session the executors answer, without one this process does. `limit` takes the first n chunks. Further keywords
+    are the fields of `Options`. Raises CpullmError; a bad text is a Summary with `error`.
     """
     settings = Options.of(options)
-    chunks = read(source, id_column=id_column, text_column=text_column, limit=limit, progress=progress)
-    prepared = prepare(chunks, model=model, options=settings, progress=progress)
-    return execute(prepared, spark=spark, progress=progress)
-
-
-def read(
-    source: Any, *, id_column: str = "id", text_column: str = "text", limit: int | None = None, progress: bool = True
-) -> list[Chunk]:
-    """A book's chapters, or a table's rows, the first `limit` of them; what is front or back matter is kept with it."""
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise OptionError(f"limit must be a whole number of 1 or more, got {limit!r}.")
-    if isinstance(source, (str, Path)):
-        documents = [readers.read(catalog.resolve_corpus(source, progress=progress))]
-        chunks = [chunk for document in documents for chunk in splitters.split(document)]
-    else:
-        documents = _documents(source, id_column, text_column, limit)
-        chunks = [_whole(document) for document in documents]
-    if not chunks:
-        raise InputError("There is nothing to summarize: the source has no rows.")
-    return _first(chunks, limit)
-
-
-def _first(chunks: list[Chunk], limit: int | None) -> list[Chunk]:
-    n_body = 0
-    for i, chunk in enumerate(chunks):
-        n_body += chunk.kind == "body"
-        if n_body == limit:
-            return chunks[: i + 1]
-    return chunks
-
-
-def _documents(source: Any, id_column: str, text_column: str, limit: int | None) -> list[Document]:
-    if isinstance(source, Document):
-        return [source]
-    if hasattr(source, "toPandas"):
-        readers.check_columns(source.columns, id_column, text_column)
-        rows = source.select(f"`{id_column}`", f"`{text_column}`")
-        source = (rows if limit is None else rows.limit(limit)).toPandas()
-    if hasattr(source, "iloc"):
-        return readers.documents(source, id_column, text_column)
-    if isinstance(source, Sequence) and all(isinstance(document, Document) for document in source):
-        return readers.check_ids(list(source))
-    raise InputError(
-        f"A source is a book's name or path, Documents, or a pandas or Spark DataFrame; got {type(source).__name__}."
-    )
-
-
-def _whole(document: Document) -> Chunk:
-    end = len(document.text)
-    return Chunk(document.id, 0, (), document.title, "body", 1, 0, end, document.text, document.error)
+    corpus.check_limit(limit)
+    rows = limit if hygiene is None else None
+    texts = corpus.read(source, id_column=id_column, text_column=text_column, limit=rows, progress=progress)
+    dropped = None
+    if hygiene is not None:
+        texts, dropped = texts.cleaned(spark, hygiene)
+    prepared = prepare(texts.chunks(splitting, limit), model=model, options=settings, progress=progress)
+    result = execute(prepared, spark=spark, progress=progress)
+    return replace(result, dropped=dropped)
 
 
 def prepare(chunks: list[Chunk], *, model: str | Path, options: Options, progress: bool = True) -> plan.Plan:

@@ -10,6 +10,7 @@ import pytest
 
 from cpullm import catalog, worker
 from cpullm.cli import main
+from cpullm.engine.llama import LlamaModel
 from cpullm.options import Options
 
 BOOK = "CHAPTER I\n\nThe clock told no time, and nobody minded it.\n\n\nCHAPTER II\n\nThe boats came home by it.\n"
@@ -35,10 +36,11 @@ class TestSplit:
     def test_shows_chapters_words_and_a_sum(self, book: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["split", str(book)]) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert lines[0].split() == ["chapter", "words", "first", "words"]
-        assert "CHAPTER I " in lines[1] and " 9  The clock told no time, and nobody minded" in lines[1]
-        assert "CHAPTER II" in lines[2]
-        assert lines[-1] == "2 chapters, 15 words, the longest 9"
+        assert lines[0] == "quay: chapters (headings that count on or stand out: 2 headings)"
+        assert lines[1].split() == ["unit", "words", "first", "words"]
+        assert "CHAPTER I " in lines[2] and " 9  The clock told no time, and nobody minded" in lines[2]
+        assert "CHAPTER II" in lines[3]
+        assert lines[4:] == ["2 units, 15 words, the longest 9", "no front or back matter"]
 
     def test_json_gives_one_object_a_line_with_exact_offsets(
         self, book: Path, capsys: pytest.CaptureFixture[str]
@@ -53,7 +55,59 @@ class TestSplit:
 
     def test_shows_the_sample_book_in_parts(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["split", "sample"]) == 0
-        assert "10 chapters in 2 parts" in capsys.readouterr().out
+        assert "10 units in 2 parts" in capsys.readouterr().out
+
+    def test_json_has_front_and_back_matter_by_its_kind(self, book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        book.write_text(f"A Book\n\n\n{BOOK}\n\nTHE END\n\nMore books.", encoding="utf-8")
+        assert main(["split", str(book), "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert [json.loads(line)["kind"] for line in out.splitlines()] == ["front", "body", "body", "back"]
+        assert err == "quay: chapters (headings that count on or stand out: 2 headings)\n"
+
+    def test_text_is_what_lines_and_offsets_refer_to(self, book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        book.write_bytes(BOOK.replace("\n", "\r\n").encode("utf-8-sig"))
+        assert main(["split", str(book), "--text"]) == 0
+        assert capsys.readouterr().out == BOOK
+
+    @pytest.mark.parametrize(
+        ("flags", "starts"),
+        [
+            (["--splitter", "regex", "--pattern", "^C.*I$"], "quay: regex (asked for: 2 matches of '^C.*I$')"),
+            (["--splitter", "paragraphs", "--chunk-tokens", "16"], "quay: paragraphs (asked for: whole paragraphs"),
+            (["--splitter", "whole"], "quay: whole (asked for: one unit)"),
+        ],
+    )
+    def test_takes_the_splitter_asked_for(
+        self, book: Path, capsys: pytest.CaptureFixture[str], flags: list[str], starts: str
+    ) -> None:
+        assert main(["split", str(book), *flags]) == 0
+        assert capsys.readouterr().out.startswith(starts)
+
+    @pytest.mark.model
+    def test_a_models_tokenizer_keeps_pieces_within_the_budget(
+        self, book: Path, starter: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        argv = ["split", str(book), "--splitter", "tokens", "--chunk-tokens", "16", "--model", str(starter), "--json"]
+        assert main(argv) == 0
+        units = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        with LlamaModel(starter, vocab_only=True) as vocabulary:
+            sizes = [vocabulary.count_tokens(BOOK[unit["start"] : unit["end"]]) for unit in units]
+        assert len(sizes) > 1 and max(sizes) <= 16
+
+    def test_a_folder_is_read_with_what_is_bad_in_it(self, book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (book.parent / "photo.txt").write_bytes(b"\x89PNG\r\n\x1a\n")
+        (book.parent / "rows.csv").write_text("id,text\na,One.\nb,\n", encoding="utf-8")
+        assert main(["split", str(book.parent)]) == 0
+        out = capsys.readouterr().out
+        assert "photo.txt: error: photo.txt is a PNG image, which is not read; give its text." in out
+        assert "rows.csv#a: whole" in out and "rows.csv#b: error: " in out
+        assert out.endswith("\n4 documents, 2 of them with errors: 3 units, 16 words\n")
+
+    def test_a_table_without_the_column_is_refused(self, book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = book.with_suffix(".csv")
+        path.write_text("id,review\na,One.\n", encoding="utf-8")
+        assert "--text-column" in _refusal(["split", str(path)], capsys)
+        assert main(["split", str(path), "--text-column", "review"]) == 0
 
     def test_an_unknown_book_is_refused_with_what_is_near(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert "did you mean dracula?" in _refusal(["split", "drakula"], capsys)
@@ -90,7 +144,7 @@ class TestSummarize:
         finally:
             worker.close()
         told = capsys.readouterr().out
-        assert "1 chapter, the longest of 9 words" in told
+        assert "1 unit, the longest of 9 words" in told
         assert f"{tmp_path}/out/quay/summaries.md" in told
         assert json.loads((tmp_path / "out/quay/run.json").read_text("utf-8"))["options"]["max_tokens"] == 8
 

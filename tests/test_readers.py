@@ -49,8 +49,11 @@ def test_bytes_that_windows_1252_lacks_read_as_latin_1(tmp_path: Path) -> None:
         ("zeros.bin", b"abc\0def", "NUL"),
         ("model.gguf", b"GGUF\x03\0\0\0", "GGUF"),
         ("paper.txt", b"%PDF-1.7 ...", "PDF"),
+        ("letter.rtf", b"{\\rtf1 ...", "RTF"),
         ("book.epub", b"PK\x03\x04...", "zip"),
-        ("page.html", b"<p>text</p>", ".html"),
+        ("book.docx", b"PK\x03\x04...", "damaged DOCX"),
+        ("old.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1...", "old Office"),
+        ("table.csv", b"id,text\n1,a\n", "table"),
         ("cut.txt", codecs.BOM_UTF16_LE + b"a\0b", "utf-16"),
     ],
 )

@@ -76,6 +76,20 @@ class TestMarkdown:
     def test_several_documents_are_counted_in_the_title(self) -> None:
         assert report.markdown(_result(PLAIN, replace(PLAIN, document_id="other"))).startswith("# 2 documents\n")
 
+    def test_several_documents_are_the_topmost_headings(self) -> None:
+        summaries = [PLAIN, replace(PLAIN, title="II"), replace(PLAIN, document_id="note", title="")]
+        assert _headings(report.markdown(_result(*summaries))) == [
+            "# 2 documents",
+            "## book",
+            "### I",
+            "### II",
+            "## note",
+        ]
+
+    def test_pieces_without_a_title_are_told_apart_by_their_lines(self) -> None:
+        summaries = [replace(PLAIN, title="", line=line) for line in (1, 40)]
+        assert _headings(report.markdown(_result(*summaries))) == ["# book", "## Line 1", "## Line 40"]
+
 
 class TestTable:
     def test_has_the_columns_of_summary_in_order(self) -> None:

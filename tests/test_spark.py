@@ -9,6 +9,7 @@ from cpullm import spark as on_spark
 from cpullm.errors import EngineError, InputError, MachineError, OptionError
 from cpullm.options import EngineOptions, Job, Sampling
 from cpullm.records import Prompt, Request
+from cpullm.spark import groups
 
 SENTENCE = "Number {}: the miller of Oakford sold his blue boat to Ann Pell for nine pounds on the third of May."
 SHORT = {"max_tokens": 8, "n_seq_max": 2, "n_threads": 1}
@@ -46,9 +47,9 @@ def test_every_group_is_a_task_of_its_own_with_adaptive_execution_on(spark, job)
 @pytest.mark.model
 def test_no_partition_holds_two_groups(spark):
     table = pd.DataFrame({"group_id": [i % 16 for i in range(64)]}).astype("int32")
-    frame = on_spark._one_group_a_partition(spark.createDataFrame(table, "group_id int"), 16)
-    groups = frame.rdd.mapPartitions(lambda rows: [len({row.group_id for row in rows})]).collect()
-    assert groups == [1] * 16
+    frame = groups._one_group_a_partition(spark.createDataFrame(table, "group_id int"), 16)
+    per_partition = frame.rdd.mapPartitions(lambda rows: [len({row.group_id for row in rows})]).collect()
+    assert per_partition == [1] * 16
 
 
 @pytest.mark.model
@@ -107,7 +108,7 @@ def test_an_error_on_an_executor_is_one_line_here(spark, job, tmp_path):
 
 def test_an_answer_too_few_stops_the_run(spark, job, monkeypatch):
     asked = requests(2, 1)
-    monkeypatch.setattr(on_spark, "_collect", lambda *_: [])
+    monkeypatch.setattr(groups, "_collect", lambda *_: [])
     with pytest.raises(EngineError, match="2 requests were not answered"):
         list(on_spark.run(spark, asked, job))
 

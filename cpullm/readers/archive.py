@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 
@@ -12,14 +14,16 @@ _MOST_MEMBERS = 20_000
 _MOST_UNPACKED = 1 << 30
 _MOST_RATIO = 200
 _FREE_UNPACKED = 32 << 20
+_LONGEST = 120
+_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, RuntimeError, struct.error)
 
 
 def opened(data: bytes, kind: str) -> zipfile.ZipFile:
     """The archive, its directory read and its claims checked; `kind` names the format in messages."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
-        raise InputError(f"is a damaged {kind} ({error}); get it again, or save it anew.") from error
+    except _DAMAGE as error:
+        raise InputError(f"is a damaged {kind} ({_said(error)}); get it again, or save it anew.") from error
     members = archive.infolist()
     unpacked = sum(member.file_size for member in members)
     if len(members) > _MOST_MEMBERS:
@@ -34,8 +38,20 @@ def opened(data: bytes, kind: str) -> zipfile.ZipFile:
 def member(archive: zipfile.ZipFile, name: str, kind: str) -> bytes:
     """The bytes of one member, no more than the directory said; InputError if it is missing or damaged."""
     try:
-        return archive.read(name)
+        with archive.open(name) as file:
+            # With a size: a bare `read()` unpacks all there is and only then cuts it to what the directory said.
+            return file.read(archive.getinfo(name).file_size)
     except KeyError:
-        raise InputError(f"is a damaged {kind}: it has no {name!r}; get it again, or save it anew.") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"is a damaged {kind}: {name!r} cannot be unpacked ({error}); get it again.") from error
+        raise InputError(
+            f"is a damaged {kind}: it has no {name[:_LONGEST]!r}; get it again, or save it anew."
+        ) from None
+    except _DAMAGE as error:
+        raise InputError(
+            f"is a damaged {kind}: {name[:_LONGEST]!r} cannot be unpacked ({_said(error)}); get it again."
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    """The error's message on one line; it may hold a name of 64 kB."""
+    said = " ".join(str(error).split())
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]} …"

@@ -1,6 +1,7 @@
 """Document → Chunks with exact offsets; texts → windows that fit a token budget."""
 
-from cpullm.splitters.chapters import split
+from cpullm.splitters.choose import split
+from cpullm.splitters.packed import estimated_tokens
 from cpullm.splitters.windows import windows
 
-__all__ = ["split", "windows"]
+__all__ = ["estimated_tokens", "split", "windows"]

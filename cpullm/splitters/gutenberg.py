@@ -1,9 +1,32 @@
-"""Where a book begins and ends between the header and the licence that Project Gutenberg puts round it."""
+"""Where a book begins and ends between the header and the licence that Project Gutenberg puts round it.
+
+The forms changed over the years: `*END*THE SMALL PRINT!` closed the header until about 2003, `*** START OF` since.
+Files without an end marker have a closing line, in the book's language.
+"""
 
 from __future__ import annotations
 
-_MARKERS = ("***START OF", "***END OF")
+import re
+
+_OPENING = re.compile(r"^[ \t]{0,40}\*\*\*[ \t]{0,4}START OF\b", re.IGNORECASE | re.MULTILINE)
+_SMALL_PRINT_END = re.compile(r"^[ \t]{0,40}\*[ \t]?END[ \t]?\*?[ \t]?THE SMALL PRINT[^\n]{0,200}$", re.MULTILINE)
+_SMALL_PRINT = re.compile(r"^[ \t]{0,40}\*{3}[ \t]?START[ \t]?\*\*[ \t]?THE SMALL PRINT", re.MULTILINE)
+_CREDITS = re.compile(
+    r"\s{0,200}(?:this |the )?(?:produced|transcribed|prepared|scanned|e-?text prepared|"
+    r"e-?(?:text|book) was (?:produced|prepared|transcribed|scanned)|project gutenberg e-?(?:text|book)[^\n]{0,80})"
+    r"(?: (?:by|of)\b|\n)",
+    re.IGNORECASE,
+)
+_CLOSING = re.compile(r"^[ \t]{0,40}\*\*\*[ \t]{0,4}END OF\b", re.IGNORECASE | re.MULTILINE)
+_CLOSING_LINE = re.compile(
+    r"^[ \t*_]{0,40}(?:end of (?:the |this )?|ende (?:dieses |diese |des )?|fin de |fine (?:di |del )?|fin del? )"
+    r"(?:pro[jy]e[ck]t|progetto) gutenberg",
+    re.IGNORECASE | re.MULTILINE,
+)
 _MARKER_LINES = 3
+_LONGEST_MARKER = 400
+_MOST_CREDITS = 4
+_BLANK_LINE = re.compile(r"\n[^\S\n]{0,80}\n")
 
 
 def body(text: str) -> tuple[int, int]:
@@ -13,65 +36,40 @@ def body(text: str) -> tuple[int, int]:
 
 
 def _start(text: str) -> int:
-    place = 0
-    while (place := text.find("***", place)) >= 0:
-        if _is_marker(text, place, _MARKERS[0]):
-            return _after_marker(text, place)
-        place = _line_end(text, place)
-    return 0
+    marker = _OPENING.search(text)
+    small = _SMALL_PRINT_END.search(text, 0, len(text) // 2)
+    ends = [_marker_end(text, marker.start())] if marker else []
+    ends += [small.end()] if small else []
+    return _after_credits(text, max(ends)) if ends else 0
+
+
+def _marker_end(text: str, place: int) -> int:
+    """The end of the marker, which may run over several lines until its closing asterisks."""
+    lines = text[place : place + _LONGEST_MARKER].split("\n")
+    for number, line in enumerate(lines[:_MARKER_LINES]):
+        if line.rstrip().endswith("***") and len(line.strip()) > 3:
+            return place + len("\n".join(lines[: number + 1]))
+    first = text.find("\n", place)
+    return len(text) if first < 0 else first
+
+
+def _after_credits(text: str, start: int) -> int:
+    """Leaves out the paragraphs just below the header that say who prepared the file."""
+    for _ in range(_MOST_CREDITS):
+        credit = _CREDITS.match(text, start)
+        blank = _BLANK_LINE.search(text, credit.end() - 1) if credit else None
+        if blank is None or blank.start() - start > 2 * _LONGEST_MARKER:
+            break
+        start = blank.start()
+    return start
 
 
 def _end(text: str, start: int) -> int:
-    stop = len(text)
-    while (place := text.rfind("***", start, stop)) >= 0:
-        stop = max(start, _line_start(text, place))
-        first = text.find("***", stop, place + 3)
-        if _is_marker(text, first, _MARKERS[1]):
-            return _before_closing_line(text, start, stop)
-    return _closing_line(text, start)
-
-
-def _closing_line(text: str, start: int) -> int:
-    """Where a line says that the Gutenberg text ends, for files without markers; else the text's end."""
-    place = start
-    while (place := text.find("\nEnd of ", place)) >= 0:
-        if "project gutenberg" in text[place : place + 40].casefold():
-            return place
-        place += 1
-    return len(text)
-
-
-def _is_marker(text: str, place: int, marker: str) -> bool:
-    head = text[place : place + 20].upper().replace(" ", "")
-    return head.startswith(marker.replace(" ", "")) and not text[_line_start(text, place) : place].strip()
-
-
-def _line_start(text: str, place: int) -> int:
-    return text.rfind("\n", 0, place) + 1
-
-
-def _after_marker(text: str, place: int) -> int:
-    """The end of the marker, which may run over several lines until its closing asterisks."""
-    first = end = _line_end(text, place)
-    for _ in range(_MARKER_LINES):
-        line = text[_line_start(text, end) : end].strip()
-        if line.endswith("***") and len(line) > 3:
-            return end
-        end = _line_end(text, min(end + 1, len(text)))
-    return first
-
-
-def _line_end(text: str, place: int) -> int:
-    end = text.find("\n", place)
-    return len(text) if end < 0 else end
-
-
-def _before_closing_line(text: str, start: int, end: int) -> int:
-    """Leaves out the paragraph just above the marker if it says that the Gutenberg text ends here."""
-    tail = text[max(start, end - 1000) : end].rstrip()
-    offset = max(start, end - 1000)
-    paragraph = tail.rfind("\n\n") + 1
-    words = tail[paragraph:].casefold()
-    if words.lstrip().startswith("end of") and "gutenberg" in words:
-        return offset + paragraph
-    return end
+    """Before the closing line or marker, whichever is first; of several books in one file, the last one's."""
+    last = max((marker.start() for marker in _OPENING.finditer(text, start)), default=start)
+    middle = last + (len(text) - last) // 2
+    ends = [marker.start() for marker in _CLOSING.finditer(text, last)][-1:]
+    for pattern, begin in ((_CLOSING_LINE, last), (_SMALL_PRINT, middle)):
+        found = pattern.search(text, begin)
+        ends += [found.start()] if found else []
+    return min(ends, default=len(text))

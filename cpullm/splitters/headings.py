@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from cpullm.splitters.numbers import cardinal, chinese, ordinal, plain
+from cpullm.splitters import listed, looks
+from cpullm.splitters.lines import Line, paragraphs
+from cpullm.splitters.looks import Look, is_known
 
-LAST = -1
-"""The number of a heading that says only that it is the last one."""
-UNREADABLE = -2
-"""The number of a heading whose form may be known, but not its number word."""
 TITLE = "a title"
 """The form of titles without number or keyword."""
+MIXED = "a title:m"
+"""The form of titles in small letters with no more room above them than other paragraphs have."""
+LISTED = "a listed title"
+"""The form of titles that the table of contents lists."""
+NUMBERED = "a listed title:n"
+"""The form of titles that the table of contents lists with a number before them."""
 
-_LINE = re.compile(r"[^\n]+")
-_LONGEST_LINE = 160
 _MOST_TITLE_LINES = 3
+_LONGEST_LINE = 160
+_LONGEST_INNER = 60
+_MARGIN_LINES = 4
+_SLACK = 6
+_QUOTES = frozenset("\"'“‘«„")
 _MOST_TITLE_WORDS = 15
 _MOST_CAPITAL_WORDS = 40
-_BLANK_LINES_BEFORE_TITLE = 3
-_PUNCTUATION = ".,:;)]–—-"
-_MARKUP = "#*_= \t\u3000"
-# Numbered, but parts of a page, not of a book; and words that are no keyword.
-_NOT_DIVISIONS = frozenset("fig figure footnote illustration image line note page plate table the vers verse".split())
-_BEFORE_NUMBER = frozenset("the no no. nr nr. number".split())
-_NAMED = {
-    "front": "preface introduction foreword dedication avant-propos vorwort einleitung prologo prefacio prefazione 序",
-    "body": "prologue epilogue conclusion interlude postscript prolog epilog epilogo 楔子 尾聲",
-    "back": "afterword appendix appendices glossary index note notes nachwort anhang postface",
-    "contents": "contents toc inhalt inhaltsverzeichnis indice sommaire 目錄 目录",
-}
-_KINDS = {word: kind for kind, words in _NAMED.items() for word in words.split()}
+_MOST_BLANK_LINES = 3
+_FEWEST_WITH_ROOM = 3
+_MOST_WITH_ROOM = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,41 +48,28 @@ class Heading:
     kind: str = "body"
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    number: int
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What a line would be as a heading; `bare` if nothing else stands on it."""
-
-    form: str
-    number: int | None
-    kind: str = "body"
-    bare: bool = True
-
-
 def candidates(text: str, start: int, end: int) -> list[Heading]:
     """Every heading candidate of `text[start:end]`, in order."""
+    blocks = paragraphs(text, start, end)
+    titles, entries = listed.titles(blocks)
+    room = _room(blocks)
     found: list[Heading] = []
-    before = -_BLANK_LINES_BEFORE_TITLE
-    for paragraph in _paragraphs(text, start, end):
-        headings = _of_paragraph(paragraph)
-        unsure = all(heading.number == UNREADABLE for heading in headings)
-        if unsure and paragraph[0].number - before > _BLANK_LINES_BEFORE_TITLE and _is_title(paragraph):
-            headings.append(_heading(paragraph, _Look(TITLE, None)))
+    letters: dict[str, int | None] = {}
+    before = -_MOST_BLANK_LINES
+    for block in blocks:
+        headings = _of_paragraph(block, letters)
+        above = min(_MOST_BLANK_LINES, block[0].number - before - 1)
+        before = block[-1].number
+        title = titles.get(block[0].number)
+        if block[0].number in entries:
+            headings = [replace(heading, kind="contents") for heading in headings]
+        elif title is not None:
+            kind = headings[0].kind if headings and headings[0].number is None else "body"
+            headings.append(_heading(block[: title.lines], Look(NUMBERED if title.numbered else LISTED, None, kind)))
+        elif above >= room and not any(is_known(heading.form) for heading in headings):
+            headings += _title(block, room)
         found += headings
-        before = paragraph[-1].number
     return found
-
-
-def named_kind(word: str) -> str | None:
-    """The kind of a part of a book that has a name of its own (`epilogue`, `preface`); None for other words."""
-    return _KINDS.get(word)
 
 
 def looks_like_title(text: str) -> bool:
@@ -96,42 +80,40 @@ def looks_like_title(text: str) -> bool:
     return 0 < words <= _MOST_TITLE_WORDS and text[-1].isalnum() and not text[0].islower()
 
 
-def _is_title(lines: Sequence[_Line]) -> bool:
-    text = " ".join(line.text for line in lines) if len(lines) <= _MOST_TITLE_LINES else ""
-    return looks_like_title(text) and any(sign.isalpha() for sign in text)
+def _room(blocks: Sequence[Sequence[Line]]) -> int:
+    """How many blank lines stand over a title: as many as stand seldom, but more than once or twice."""
+    above = [block[0].number - before[-1].number - 1 for before, block in pairwise(blocks)]
+    for room in range(_MOST_BLANK_LINES, 1, -1):
+        with_room = sum(blank >= room for blank in above)
+        if with_room >= _FEWEST_WITH_ROOM and (room == _MOST_BLANK_LINES or with_room <= _MOST_WITH_ROOM * len(above)):
+            return room
+    return min(1, sum(above))
 
 
-def _paragraphs(text: str, start: int, end: int) -> Iterator[list[_Line]]:
-    paragraph: list[_Line] = []
-    number, place = text.count("\n", 0, start) + 1, start
-    for match in _LINE.finditer(text, start, end):
-        newlines = text.count("\n", place, match.start())
-        number, place = number + newlines, match.start()
-        if newlines > 1 and paragraph:
-            yield paragraph
-            paragraph = []
-        line = match.group().strip()
-        if line:
-            paragraph.append(_Line(number, match.start(), match.end(), line))
-        elif paragraph:
-            yield paragraph
-            paragraph = []
-    if paragraph:
-        yield paragraph
+def _title(block: Sequence[Line], room: int) -> list[Heading]:
+    """The title that a paragraph is, or that its first line is if prose begins on the next one."""
+    lines = block if len(block) <= _MOST_TITLE_LINES else block[: int(_is_broken(block, 0))]
+    text = " ".join(line.text for line in lines)
+    if not lines or not looks_like_title(text) or not any(sign.isalpha() for sign in text):
+        return []
+    if room > 1 or (text.isupper() and text[0] not in _QUOTES):
+        return [_heading(lines, Look(TITLE, None))]
+    mixed = room == 1 and looks.is_titled(text.split()) and text[0].isupper() and len(lines) == len(block)
+    return [_heading(lines, Look(MIXED, None))] if mixed else []
 
 
-def _of_paragraph(lines: Sequence[_Line]) -> list[Heading]:
+def _of_paragraph(lines: Sequence[Line], letters: dict[str, int | None]) -> list[Heading]:
     """Headings that open the paragraph, one after the other, or stand inside it as a line with nothing else."""
     found: list[Heading] = []
-    looks = [_look(line.text, alone=len(lines) == 1) for line in lines]
-    looks[1:] = [None if look and look.number == UNREADABLE else look for look in looks[1:]]
+    seen = [looks.look(lines[0].text, alone=len(lines) == 1 or _is_broken(lines, 0))]
+    seen += [looks.look(line.text, alone=False) if len(line.text) <= _LONGEST_INNER else None for line in lines[1:]]
     place, opening = 0, True
     while place < len(lines):
-        look = looks[place]
-        if look and (opening or (look.bare and look.form)):
-            rest = _title_lines(lines, looks, place)
-            if rest is not None:
-                found.append(_heading(lines[place : place + 1 + rest], look))
+        look = seen[place]
+        if look and (opening or (look.form and (look.bare or _is_own_line(look, lines, place)))):
+            rest = _title_lines(lines, seen, place)
+            if rest is not None and not _is_sentence(look, lines[place : place + 1 + rest]):
+                found.append(_heading(lines[place : place + 1 + rest], _counted(look, letters)))
                 place += 1 + rest
                 continue
         opening = False
@@ -139,77 +121,65 @@ def _of_paragraph(lines: Sequence[_Line]) -> list[Heading]:
     return found
 
 
-def _heading(lines: Sequence[_Line], look: _Look) -> Heading:
-    title = " ".join(" ".join(line.text.split()) for line in lines)
+def _is_own_line(look: Look, lines: Sequence[Line], place: int) -> bool:
+    """Whether a heading with its title stands within a paragraph on a line of its own, a sentence ended above it."""
+    text, before = lines[place].text, lines[place - 1].text
+    if look.number is None or look.number < 0 or not is_known(look.form) or before[-1].isalnum() or before[-1] in ",;":
+        return False
+    return text.isupper() or (text[-1].isalnum() and (not text[0].isascii() or looks.is_titled(text.split())))
+
+
+def _is_broken(lines: Sequence[Line], place: int) -> bool:
+    """Whether a line ends although the next word would have fitted on it: then prose begins on the next line."""
+    if place + 2 >= len(lines) or lines[place].text[-1] in ",;":
+        return False
+    margin = max(len(line.text) for line in lines[place + 1 : place + 1 + _MARGIN_LINES])
+    return len(lines[place].text) + len(lines[place + 1].text.split(None, 1)[0]) + _SLACK < margin
+
+
+def _is_sentence(look: Look, lines: Sequence[Line]) -> bool:
+    """Whether a bare number opens prose, as the items of a list and the paragraphs of a law do."""
+    if look.form or look.bare:
+        return False
+    words = " ".join(line.text for line in lines).split()
+    return (
+        len(words) > (_MOST_TITLE_WORDS if words[-1][-1] in ".;," else 2 * _MOST_TITLE_WORDS)
+        and words[-1].upper() != words[-1]
+    )
+
+
+def _counted(look: Look, letters: dict[str, int | None]) -> Look:
+    """A letter that is a Roman numeral too (C, I, V) is a letter if it comes after the one before it."""
+    if look.number is None:
+        return look
+    value = look.letter
+    if value is not None and value != look.number and letters.get(look.form) != value - 1:
+        value = None
+    letters[look.form] = value
+    return look if value is None else Look(look.form, value, look.kind, look.bare)
+
+
+def _heading(lines: Sequence[Line], look: Look) -> Heading:
+    told = [line for line in lines if any(sign.isalnum() for sign in line.text)]
+    title = " ".join(" ".join(line.text.split()) for line in told or lines)
     return Heading(look.form, look.number, title, lines[0].number, lines[0].start, lines[-1].end, look.kind)
 
 
-def _title_lines(lines: Sequence[_Line], looks: Sequence[_Look | None], place: int) -> int | None:
+def _title_lines(lines: Sequence[Line], seen: Sequence[Look | None], place: int) -> int | None:
     """How many lines after this one still belong to its title; None if it is the beginning of prose."""
-    look = looks[place]
+    look = seen[place]
     bare = look is not None and look.bare
     following = place + 1
-    while following < len(lines) and not looks[following]:
+    while following < len(lines) and not _opens(seen[following]) and len(lines[following].text) <= _LONGEST_LINE:
         following += 1
         if following - place - 1 > _MOST_TITLE_LINES:
-            return 0 if bare else None
+            return 0 if bare or _is_broken(lines, place) else None
     rest = following - place - 1
     if bare and rest and not looks_like_title(" ".join(line.text for line in lines[place + 1 : following])):
         return 0
     return rest
 
 
-def _look(line: str, *, alone: bool) -> _Look | None:
-    if len(line) > _LONGEST_LINE:
-        return None
-    line = line.strip(_MARKUP)
-    if not line or line[0].islower():
-        return None
-    if line[0] == "第":
-        return _chinese(line)
-    tokens = line[:80].replace("--", " -- ").replace("—", " — ").split()
-    first = tokens[0].rstrip(_PUNCTUATION)
-    if alone and len(tokens) <= 3:
-        name = plain(tokens[-1].rstrip(_PUNCTUATION))
-        kind = named_kind(name)
-        if kind and (len(tokens) == 1 or kind != "body"):
-            return _Look(name, None, kind)
-    number = cardinal(first)
-    if number is not None and (len(tokens) == 1 or first != tokens[0]):
-        return _Look("", number, bare=len(tokens) == 1)
-    if len(tokens) == 1:
-        return None
-    return _numbered(tokens, first) or _number_first(tokens)
-
-
-def _chinese(line: str) -> _Look | None:
-    """第…回, 第…章: the unit's sign is the form, and white space or nothing follows it."""
-    head = line.split(None, 1)[0].rstrip(":：")
-    number = chinese(head[1:-1])
-    return None if number is None else _Look(head[-1], number)
-
-
-def _numbered(tokens: Sequence[str], keyword: str) -> _Look | None:
-    if not keyword.isalpha() or len(keyword) < 3 or plain(keyword) in _NOT_DIVISIONS:
-        return None
-    place = 2 if len(tokens) > 2 and tokens[1].casefold() in _BEFORE_NUMBER else 1
-    token = tokens[place].rstrip(_PUNCTUATION)
-    number = LAST if place == 2 and token.casefold() == "last" else cardinal(token)
-    if number is None:
-        return None
-    name = plain(keyword)
-    return _Look(name, number, named_kind(name) or "body", bare=len(tokens) == place + 1)
-
-
-def _number_first(tokens: Sequence[str]) -> _Look | None:
-    place = 1 if tokens[0].casefold() == "the" else 0
-    if len(tokens) < place + 2:
-        return None
-    number, keyword = ordinal(tokens[place]), tokens[place + 1].rstrip(_PUNCTUATION)
-    alone = len(tokens) == place + 2
-    if number is None and alone and place == 0 and tokens[0].isalpha():
-        number = UNREADABLE
-    if number is None or not keyword.isalpha() or not (alone or tokens[place + 1] != keyword):
-        return None
-    name = plain(keyword)
-    return _Look(name, number, named_kind(name) or "body", bare=alone)
+def _opens(look: Look | None) -> bool:
+    """Whether a line opens a heading of its own: a chance number after some word does not."""
+    return look is not None and is_known(look.form)

@@ -1,0 +1,48 @@
+"""Speed, measured side by side in one run; every number in the README comes from a command here."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cpullm import readers, splitters
+from cpullm.options import Splitting
+
+_NAME = "copies.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitTiming:
+    """Seconds (medians of several runs) to read and to split a text of `n_bytes`, and how many units it gave."""
+
+    n_bytes: int
+    units: int
+    read_seconds: float
+    split_seconds: float
+
+
+def split_speed(book: bytes, megabytes: Sequence[float], runs: int = 3) -> Iterator[SplitTiming]:
+    """Read and split a book as it is, then copies of its body end to end, up to each size in 10⁶ bytes."""
+    yield _timed(book, runs)
+    [document] = readers.documents_of(book, _NAME)
+    whole = splitters.split(document, Splitting("whole")).chunks
+    body = "".join(f"{chunk.text}\n\n\n" for chunk in whole if chunk.kind == "body").encode()
+    for size in megabytes:
+        copies = -(-int(size * 1e6) // len(body))
+        yield _timed(body * copies, runs if size <= 10 else 1)
+
+
+def _timed(data: bytes, runs: int) -> SplitTiming:
+    reading: list[float] = []
+    splitting: list[float] = []
+    units = 0
+    for _ in range(runs):
+        began = time.perf_counter()
+        [document] = readers.documents_of(data, _NAME)
+        read = time.perf_counter()
+        units = sum(chunk.kind == "body" for chunk in splitters.split(document).chunks)
+        splitting.append(time.perf_counter() - read)
+        reading.append(read - began)
+    return SplitTiming(len(data), units, statistics.median(reading), statistics.median(splitting))

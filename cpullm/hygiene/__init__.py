@@ -1,0 +1,6 @@
+"""What a corpus is cleaned of: odd characters and white space, other languages, texts that it holds twice."""
+
+from cpullm.hygiene.cleaning import normalized, normalized_document
+from cpullm.hygiene.language import language
+
+__all__ = ["language", "normalized", "normalized_document"]

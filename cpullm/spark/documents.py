@@ -1,0 +1,125 @@
+"""Files and tables of texts → documents and their chunks, read and cut on the executors. Spark 3.5 to 4.x.
+
+Spark's `binaryFile` finds the files and deals them out. Those on a file system that every process can open are then
+opened by the worker itself, one file at a time; from elsewhere (HDFS, S3 …) Spark brings the content, which takes
+several times a file's size of the executor's memory. A file that cannot be read is a row with `error`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from cpullm import readers
+from cpullm.errors import InputError, OptionError
+from cpullm.options import Splitting
+from cpullm.records import Document
+from cpullm.spark import listing, rows
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_MOST_BYTES = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are read: the columns of those that are tables, as in `readers`, and the largest size."""
+
+    id_column: str | None = None
+    text_column: str | None = None
+    max_bytes: int = 1 << 28
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_bytes <= _MOST_BYTES:
+            raise OptionError(f"max_bytes must be from 1 to {_MOST_BYTES}, got {self.max_bytes}.")
+
+
+def read_files(spark: SparkSession, path: str | Path, reading: Reading | None = None) -> DataFrame:
+    """One row per document of the file, the directory (recursively) or the glob at `path`: columns `rows.DOCUMENT`.
+
+    Ids are the paths below the directory, `path#row` for a table's rows; of one file they are as `readers` gives them.
+    Nothing is read before the rows are asked for. InputError if there is no such path or no file under it.
+    """
+    return _from_files(spark, path, reading, rows.DOCUMENT, rows.document_rows)
+
+
+def split_files(
+    spark: SparkSession, path: str | Path, splitting: Splitting | None = None, reading: Reading | None = None
+) -> DataFrame:
+    """One row per chunk of the documents that `read_files` gives: columns `rows.CHUNK`."""
+    return _from_files(spark, path, reading, rows.CHUNK, lambda documents: rows.chunk_rows(documents, splitting))
+
+
+def split_documents(frame: DataFrame, splitting: Splitting | None = None) -> DataFrame:
+    """Documents with the columns `rows.DOCUMENT` → one row per chunk: columns `rows.CHUNK`.
+
+    Spark hands rows to Python in batches of 64 MB; before its version 4.1 in batches of 10,000 rows, so set
+    `spark.sql.execution.arrow.maxRecordsPerBatch` to less there if many texts are long.
+    """
+    readers.check_columns(frame.columns, *rows.DOCUMENT)
+
+    def cut(batches):  # type: ignore[no-untyped-def] # Spark reads type hints, and would look for these on executors
+        documents = (rows.document(*line) for batch in batches for line in batch.itertuples(index=False, name=None))
+        return rows.tables(rows.chunk_rows(documents, splitting), rows.CHUNK)
+
+    return frame.select(*rows.DOCUMENT).mapInPandas(cut, rows.ddl(rows.CHUNK))
+
+
+def split_table(
+    frame: DataFrame, id_column: str = "id", text_column: str = "text", splitting: Splitting | None = None
+) -> DataFrame:
+    """A table of texts → one row per chunk: columns `rows.CHUNK`. A row without id or text is one with `error`."""
+    from pyspark.sql import functions as F
+
+    readers.check_columns(frame.columns, id_column, text_column)
+    kind = dict(frame.dtypes)[text_column]
+    if kind != "string":
+        raise InputError(f"Column {text_column!r} is of type {kind}; give one of type string.")
+    id_, text = F.col(f"`{id_column}`").cast("string"), F.col(f"`{text_column}`")
+    error = F.when(id_.isNull(), "The id is null.").when(text.isNull(), "The text is null.")
+    columns = (F.coalesce(id_, F.lit("")), F.lit(""), F.coalesce(text, F.lit("")), F.lit(None).cast(rows.MARKS), error)
+    named = [column.alias(name) for column, name in zip(columns, rows.DOCUMENT, strict=True)]
+    return split_documents(frame.select(*named), splitting)
+
+
+def _from_files(
+    spark: SparkSession,
+    path: str | Path,
+    reading: Reading | None,
+    schema: Mapping[str, str],
+    made: Callable[[Iterable[Document]], Iterator[rows.Row]],
+) -> DataFrame:
+    how = reading or Reading()
+    found = listing.files(spark, str(path), how.max_bytes)
+    root, single = found.root, found.single
+
+    def read(batches):  # type: ignore[no-untyped-def] # as above
+        files = (file for batch in batches for file in batch.itertuples(index=False, name=None))
+        documents = (document for file in files for document in _documents(file, root, single, how))
+        return rows.tables(made(documents), schema)
+
+    return found.frame.mapInPandas(read, rows.ddl(schema))
+
+
+def _documents(file: rows.Row, root: str, single: bool, reading: Reading) -> list[Document]:
+    """On the executor: what one listed file holds, or one document that says why it cannot be read."""
+    path, length, content = file
+    name = listing.name_below(root, path)
+    columns = {"id_column": reading.id_column, "text_column": reading.text_column}
+    try:
+        if length > reading.max_bytes:
+            raise InputError(f"{name} is of {length} bytes, more than max_bytes ({reading.max_bytes}); split it.")
+        data = _bytes(path, name) if content is None else bytes(content)
+        return readers.documents_of(data, name, single=single, **columns)
+    except InputError as error:
+        return [Document(PurePosixPath(name).stem if single else name, "", error=str(error))]
+
+
+def _bytes(path: str, name: str) -> bytes:
+    try:
+        return Path(path.removeprefix("file:")).read_bytes()
+    except OSError as error:
+        raise InputError(f"{name} could not be read on an executor ({error.strerror or error}).") from error

@@ -1,0 +1,45 @@
+"""A failed Spark job → one of our errors, in one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cpullm.errors
+from cpullm.errors import CpullmError, EngineError, MachineError
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Round a Spark action: what fails in it is raised as one of our errors, in one line."""
+    try:
+        yield
+    except CpullmError:
+        raise
+    except Exception as error:
+        raise translated(error) from error
+
+
+def translated(error: Exception) -> CpullmError:
+    """A failed Spark job as one of our errors: ours from the executor by its own line, else Spark's first line."""
+    text = str(error)
+    ours = re.findall(r"cpullm\.errors\.(\w+Error): (.+)", text)
+    if ours:
+        name, message = ours[-1]
+        kind: type[CpullmError] = getattr(cpullm.errors, name, EngineError)
+        return kind(message)
+    missing = re.findall(r"ModuleNotFoundError: (.+)", text)
+    if missing:
+        return MachineError(
+            f"An executor's Python lacks a package: {missing[-1]}. Install cpullm on every node; "
+            "PYSPARK_PYTHON names the interpreter that executors start."
+        )
+    return EngineError(f"The Spark job failed: {first_line(error)}")
+
+
+def first_line(error: Exception) -> str:
+    """The first line that says something, else the error's kind."""
+    told = getattr(error, "java_exception", None) or error  # py4j's own text only names the call
+    lines = [line.strip() for line in str(told).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

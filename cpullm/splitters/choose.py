@@ -1,0 +1,93 @@
+"""Which splitter cuts a document: the one asked for, or, for `auto`, the one whose evidence the text holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cpullm.options import Splitting
+from cpullm.records import Document, Split
+from cpullm.splitters import chapters, outline, packed
+from cpullm.splitters.sections import Section, chunks, whole
+
+_WHOLE_CHUNKS = 16
+"""A text without headings stays one unit up to so many times `chunk_tokens`."""
+
+_Choice = tuple[str, str, list[Section]]
+
+
+def split(
+    document: Document,
+    splitting: Splitting | None = None,
+    *,
+    count_tokens: Callable[[str], int] = packed.estimated_tokens,
+) -> Split:
+    """Cut a document; `document.text[chunk.start:chunk.end] == chunk.text` always, and chunks never overlap.
+
+    `count_tokens` is the tokenizer for the splitter `tokens`; without it a token is four bytes of UTF-8.
+    """
+    splitting = splitting or Splitting()
+    if document.error is not None:
+        return Split("whole", "there is no text", *chunks(document, []))
+    name, why, sections = _chosen(document, splitting, count_tokens)
+    return Split(name, why, *chunks(document, sections))
+
+
+def _chosen(document: Document, splitting: Splitting, count_tokens: Callable[[str], int]) -> _Choice:
+    if splitting.splitter == "auto":
+        return _auto(document, splitting, count_tokens)
+    if splitting.splitter in ("chapters", "headings"):
+        return _by_headings(document, splitting.splitter)
+    if splitting.splitter == "paragraphs":
+        sections = packed.paragraphs(document, splitting.chunk_tokens)
+        return "paragraphs", f"asked for: whole paragraphs, up to about {splitting.chunk_tokens} tokens", sections
+    if splitting.splitter == "tokens":
+        sections = packed.tokens(document, splitting.chunk_tokens, count_tokens)
+        return "tokens", f"asked for: at most {splitting.chunk_tokens} tokens each", sections
+    if splitting.splitter == "regex":
+        sections = packed.matches(document, splitting.pattern or "")
+        if sections:
+            return "regex", f"asked for: {_bodies(sections)} matches of {splitting.pattern!r}", sections
+        return "whole", f"nothing matches {splitting.pattern!r}: one unit", whole(document)
+    return "whole", "asked for: one unit", whole(document)
+
+
+def _by_headings(document: Document, name: str) -> _Choice:
+    ways = {"chapters": chapters.sections, "headings": outline.sections}
+    sections = ways.pop(name)(document)
+    if sections:
+        return name, f"asked for: {_described(sections)}", sections
+    ((other, way),) = ways.items()
+    sections = way(document)
+    if sections:
+        missing = "no chapter headings" if name == "chapters" else "the format marks no headings"
+        return other, f"{missing}; {_described(sections)}", sections
+    return "whole", "no headings found: one unit", whole(document)
+
+
+def _auto(document: Document, splitting: Splitting, count_tokens: Callable[[str], int]) -> _Choice:
+    sections = chapters.sections(document)
+    if sum(section.start < section.text for section in sections) > 1:
+        return "chapters", f"headings that count on or stand out: {_described(sections)}", sections
+    level = outline.main_level(document)
+    if level is not None:
+        sections = outline.sections(document, level)
+        return "headings", f"the format marks them: {_described(sections)} of level {level}", sections
+    size = packed.estimated_tokens(document.text)
+    if size <= _WHOLE_CHUNKS * splitting.chunk_tokens:
+        return "whole", f"no headings found, and short enough for one unit (about {size} tokens)", whole(document)
+    if packed.longest_paragraph(document) <= 2 * splitting.chunk_tokens:
+        sections = packed.paragraphs(document, splitting.chunk_tokens)
+        return "paragraphs", f"no headings found in about {size} tokens; paragraphs packed together", sections
+    sections = packed.tokens(document, splitting.chunk_tokens, count_tokens)
+    return "tokens", f"no headings and no short paragraphs in about {size} tokens; equal pieces", sections
+
+
+def _bodies(sections: Sequence[Section]) -> int:
+    return sum(section.kind == "body" and section.start < section.text for section in sections)
+
+
+def _described(sections: Sequence[Section]) -> str:
+    bodies = [section for section in sections if section.kind == "body" and section.start < section.text]
+    parts = len({section.levels for section in bodies if section.levels})
+    noun = "heading" if len(bodies) == 1 else "headings"
+    return f"{len(bodies)} {noun}" + (f" in {parts} part{'s' * (parts > 1)}" if parts else "")

@@ -1,0 +1,57 @@
+"""How chosen headings lie in one another: words between them, forms above forms, one form's units round another's."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+
+from cpullm.splitters.headings import Heading
+
+SMALL_GAP_WORDS = 40
+"""Up to so many words between two headings the first has hardly a text of its own."""
+LONG_GAP = 5000
+"""The words counted between headings at most; what is longer in characters counts as so many."""
+
+
+def gap(text: str, before: Heading, after: Heading) -> int:
+    """Words between two headings; a large number if there are many. Signs count where words have no spaces."""
+    if after.start - before.end > LONG_GAP:
+        return LONG_GAP
+    between = text[before.end : after.start]
+    words = len(between.split())
+    return words if words > SMALL_GAP_WORDS or between.isascii() else max(words, len(between.strip()) // 8)
+
+
+def forms_above(text: str, chosen: Sequence[Heading]) -> dict[str, set[str]]:
+    """For each form that only holds others the forms directly under it: most of its headings open onto one."""
+    count = Counter(heading.form for heading in chosen)
+    opens: dict[str, Counter[str]] = defaultdict(Counter)
+    for heading, after in pairwise(chosen):
+        if heading.form != after.form and heading.number is not None:
+            if after.number == 1 or gap(text, heading, after) <= SMALL_GAP_WORDS:
+                opens[heading.form][after.form] += 1
+    return {
+        form: {child for child in children if count[child] >= count[form]}
+        for form, children in opens.items()
+        if children.total() * 2 >= count[form] and children.total() > 0
+    }
+
+
+class Places:
+    """Where the headings of one form stand, to ask what counts inside a unit of theirs."""
+
+    def __init__(self, runs: Sequence[Sequence[Heading]]) -> None:
+        self._starts = [heading.start for run in runs for heading in run]
+        self._run = [number for number, run in enumerate(runs) for _ in run]
+
+    def around(self, run: Sequence[Heading]) -> bool:
+        """Whether a heading of `run` stands between two headings of one run of this form."""
+        places = (bisect(self._starts, heading.start) for heading in run)
+        return any(0 < place < len(self._run) and self._run[place - 1] == self._run[place] for place in places)
+
+
+def flat(runs: Sequence[Sequence[Heading]]) -> list[Heading]:
+    """All headings of the runs in the order of the text."""
+    return sorted((heading for run in runs for heading in run), key=lambda heading: heading.start)

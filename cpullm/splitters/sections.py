@@ -1,0 +1,92 @@
+"""What every splitter gives: sections that tile a document. Here they become chunks with exact offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from cpullm.records import Chunk, Document, Span
+from cpullm.splitters import gutenberg
+from cpullm.splitters.extents import stripped
+
+_MOST_FRONT_MATTER = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, from `start` to `text`, and the text under it, to `end`, where the next section starts.
+
+    `kind` is body, front, back, or heading if all of it is: a part's title and what little stands under it.
+    """
+
+    kind: str
+    levels: tuple[str, ...]
+    title: str
+    start: int
+    text: int
+    end: int
+
+
+def plain(kind: str, start: int, end: int, title: str = "") -> Section:
+    """A section without a heading in the text."""
+    return Section(kind, (), title, start, start, end)
+
+
+def opening(start: int, first: int, end: int) -> Section:
+    """What stands before the first heading: front matter, unless it is more than a quarter of the text."""
+    return plain("body" if first - start > _MOST_FRONT_MATTER * (end - start) else "front", start, first)
+
+
+def framed(document: Document, inner: Sequence[Section]) -> list[Section]:
+    """The sections of a text's body, between the header and the licence that a library may have put round it."""
+    start, end = gutenberg.body(document.text)
+    around = [plain("front", 0, start), *inner, plain("back", end, len(document.text))]
+    return [section for section in around if section.start < section.end]
+
+
+def whole(document: Document) -> list[Section]:
+    """All of the text's body as one section."""
+    return framed(document, [plain("body", *gutenberg.body(document.text), document.title)])
+
+
+def chunks(document: Document, sections: Sequence[Section]) -> tuple[tuple[Chunk, ...], tuple[Span, ...]]:
+    """A chunk for each section that has a text, and what every character of the document is.
+
+    A document without any text has one empty chunk: it must not vanish.
+    """
+    lines = _Lines(document.text)
+    made: list[Chunk] = []
+    spans: list[Span] = []
+    for section in sections:
+        start, end = stripped(document.text, section.text, section.end)
+        spans += _spans(section, start, end)
+        if start < end and section.kind != "heading":
+            line = lines.at(section.start if section.start < section.text else start)
+            text = document.text[start:end]
+            made.append(
+                Chunk(document.id, len(made), section.levels, section.title, section.kind, line, start, end, text)
+            )
+    if not made:
+        made = [Chunk(document.id, 0, (), document.title, "body", 1, 0, 0, "", document.error)]
+    return tuple(made), tuple(spans)
+
+
+def _spans(section: Section, start: int, end: int) -> Iterator[Span]:
+    kinds = ("heading", "blank", section.kind, "blank")
+    places = (section.start, section.text, start, end, section.end)
+    for kind, (left, right) in zip(kinds, pairwise(places), strict=True):
+        if left < right:
+            yield Span(kind, left, right)
+
+
+class _Lines:
+    """Line numbers of offsets that only grow."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._place, self._line = text, 0, 1
+
+    def at(self, place: int) -> int:
+        self._line += self._text.count("\n", self._place, place)
+        self._place = place
+        return self._line
