@@ -33,7 +33,7 @@ def _cut(text: str, chosen: Sequence[Heading], stop: int) -> Iterator[Section]:
     depths = sequence.levels(text, chosen)
     ends = [*(heading.start for heading in chosen[1:]), stop]
     opened = False
-    for heading, depth, end in zip(chosen, depths, ends, strict=True):
+    for heading, depth, below, end in zip(chosen, depths, [*depths[1:], 0], ends, strict=True):
         if depth is not None:
             above = [level for level in above if level[0] < depth]
         elif heading.kind != "body":
@@ -44,6 +44,7 @@ def _cut(text: str, chosen: Sequence[Heading], stop: int) -> Iterator[Section]:
         opened = opened or kind == "body"
         if depth is not None:
             above.append((depth, heading.title))
-            if len(text[heading.end : end].split(None, _LEVEL_TEXT_WORDS)) <= _LEVEL_TEXT_WORDS:
+            opens = below is None or below > depth
+            if opens and len(text[heading.end : end].split(None, _LEVEL_TEXT_WORDS)) <= _LEVEL_TEXT_WORDS:
                 section = replace(section, kind="heading", text=end)
         yield section

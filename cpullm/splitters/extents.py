@@ -14,17 +14,18 @@ _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 _LINE = re.compile(r"[^\n]+")
 _LONGEST_TITLE = 300
 _MOST_RULES = 4
+_MOST_TITLED = 0.9
 _RULE = frozenset("-–—=*_~·•. \t\u3000")
 _ENDS = frozenset(("the end", "end", "fin", "finis", "ende", "fine", "完", "全書完"))
 
 
 def with_titles(text: str, chosen: Sequence[Heading]) -> list[Heading]:
-    """Takes the paragraph after a heading into its title, if after every heading of its form stands such a one."""
+    """Takes the paragraph after a heading into its title, if after most headings of its form stands such a one."""
     below = [_title_below(text, heading, after) for heading, after in zip_longest(chosen, chosen[1:])]
     of_form: dict[str, list[bool]] = defaultdict(list)
     for heading, span in zip(chosen, below, strict=True):
         of_form[heading.form].append(span is not None)
-    titled = {form for form, found in of_form.items() if len(found) > 1 and all(found)}
+    titled = {form for form, found in of_form.items() if len(found) > 1 and sum(found) >= _MOST_TITLED * len(found)}
     return [
         replace(heading, title=f"{heading.title} {text[slice(*span)]}", end=span[1])
         if span and heading.form in titled and heading.number is not None

@@ -9,20 +9,17 @@ from dataclasses import dataclass
 
 from cpullm.splitters import vocabulary
 from cpullm.splitters.number_words import joiners
-from cpullm.splitters.numbers import Number, chinese, letters, plain, read, roman
+from cpullm.splitters.numbers import Number, chinese, letters, may_begin, plain, read, roman
 
 LAST, UNREADABLE = -1, -2
 """The numbers of headings that say only that they are the last, or say it in a word that is not known."""
 DATE = "a date"
 """The form of lines that only are a date."""
 
-_LONGEST_LINE = 160
-_LONGEST_HEAD = 100
+_LONGEST_LINE, _LONGEST_HEAD, _LONGEST_NUMBER = 160, 100, 40
 _LONGEST_EASTERN = 40
-_MOST_NAME_WORDS = 8
-_MOST_BARE_WORDS = 14
+_MOST_NAME_WORDS, _MOST_BARE_WORDS, _MOST_DATE_WORDS = 8, 14, 6
 _LONGEST_MINOR_WORD = 4
-_MOST_DATE_WORDS = 6
 _PUNCTUATION = ".,:;)]–—-·。、：،؛"
 _ENDS_NUMBER = (".", ":", ")", "]", "–", "—", "-", "·", "、", "：")
 _MARKUP = '#*_=~|•·<>«»\u201c\u201d" \t\u3000\ufeff\u200e\u200f'
@@ -71,7 +68,8 @@ def look(line: str, *, alone: bool) -> Look | None:
         return None
     if _EAST.match(line) or (line[0].isdigit() and _EAST.search(line[:8])):
         return _eastern(line, alone=alone)
-    words = _DASH.sub(" — ", line[:_LONGEST_HEAD]).split()
+    head = line[:_LONGEST_HEAD]
+    words = (_DASH.sub(" — ", head) if "-" in head or not head.isascii() else head).split()
     if not words or not (words[0][0].isalnum() or words[0] in _SIGNS):
         return None
     if line[0].islower():
@@ -109,9 +107,10 @@ def _bare_text(line: str) -> str:
         line = line.strip("-–— ")
     if (line[:1], line[-1:]) in (("[", "]"), ("(", ")"), ("【", "】"), ("「", "」"), ("《", "》")):
         line = line[1:-1].strip(_MARKUP)
-    line = _MARK.sub("", line)
-    line = _GLUED.sub(r"\1 ", line, count=1)
-    spaced = _SPACED.match(line)
+    line = _MARK.sub("", line) if line[-1:] == "]" else line
+    if "." in line[:_LONGEST_NUMBER]:
+        line = _GLUED.sub(r"\1 ", line, count=1)
+    spaced = _SPACED.match(line) if line[1:2] == " " else None
     return line if not spaced else spaced.group().replace(" ", "") + line[spaced.end() :]
 
 
@@ -147,6 +146,8 @@ def _named(line: str, words: Sequence[str]) -> Look | None:
 
 def _number(words: Sequence[str], *, keyword: bool) -> tuple[Number, int | None] | None:
     """The number that the words begin with, and its value as a letter if it is one; no number goes past punctuation."""
+    if not may_begin(words[0]):
+        return None
     window: list[str] = []
     for word in words[:5]:
         window.append(_head(word))

@@ -24,6 +24,7 @@ _GREEK = {sign: value for value, sign in enumerate("αβγδεϛζηθ", start=1
 _GREEK |= {sign: 10 * value for value, sign in enumerate("ικλμνξοπϟ", start=1)} | {"ρ": 100}
 _HEBREW = {sign: value for value, sign in enumerate("אבגדהוזחט", start=1)}
 _HEBREW |= {sign: 10 * value for value, sign in enumerate("יכלמנסעפצ", start=1)} | {"ק": 100}
+_PUNCTUATION = ".,:;)]-"
 _LETTER_MARKS = "΄ʹ´'’`׳״\"″′"
 _CHINESE_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")}
 _CHINESE_DIGITS |= {sign: value for value, sign in enumerate("영일이삼사오육칠팔구")}
@@ -50,6 +51,15 @@ def plain(word: str) -> str:
     decomposed = unicodedata.normalize("NFD", word.casefold())
     kept = "".join(sign for sign in decomposed if not unicodedata.combining(sign) and sign not in "'’ʼ`´\u200c\u0640")
     return kept.replace("ı", "i")
+
+
+@lru_cache(maxsize=65536)
+def may_begin(word: str) -> bool:
+    """Whether a number may begin with this word, punctuation and all: the quick answer for most words of prose."""
+    head = word.rstrip(_PUNCTUATION)
+    if len(head) < 2 or not head.isascii() or head[0].isdecimal() or _ROMAN.fullmatch(head.upper()) or "." in head:
+        return True
+    return _word(plain(_first_part(head))) is not None
 
 
 def read(words: Sequence[str]) -> Number | None:
