@@ -22,7 +22,7 @@ option = $(if $(value $(1)),$(2)=$(call quote,$(1)))
 # $(call failed,LOG): shows the end of the log, and stops.
 failed = { tail -n 20 $(1); echo "Setting up failed: the whole log is $(1)"; exit 1; } >&2
 
-.PHONY: help summarize models test check format install clean tools
+.PHONY: help summarize models test check format bench fuzz install clean tools
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -44,6 +44,12 @@ models: .venv/.run ## Fetch the starter model
 
 test: .venv/.dev ## Run the tests
 	@.venv/bin/python -m pytest -q
+
+bench: .venv/.run ## Measure how fast texts are read and split
+	@.venv/bin/cpullm bench split $(if $(value BOOK),$(call quote,BOOK))
+
+fuzz: .venv/.dev ## Read damaged files for SECONDS (60) a format; `make test` has a short form
+	@.venv/bin/python -m tests.fuzz --seconds $(or $(value SECONDS),60)
 
 check: .venv/.dev ## Check style and types
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy

@@ -116,6 +116,20 @@ class TestSplit:
         assert "does not exist" in _refusal(["split", str(tmp_path / "none.txt")], capsys)
 
 
+class TestBench:
+    def test_prints_a_line_for_the_book_and_each_size(self, book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["bench", "split", str(book), "--megabytes", "0.01,0.02"]) == 0
+        title, header, *lines = capsys.readouterr().out.splitlines()
+        assert title.startswith("quay.txt") and header.split()[:2] == ["MB", "units"]
+        assert int(lines[0].split()[1]) == 2 and len(lines) == 3
+
+    @pytest.mark.parametrize("sizes", ["many", "0", "1,-1", ""])
+    def test_sizes_that_are_none_are_wrong_usage(self, book: Path, sizes: str) -> None:
+        with pytest.raises(SystemExit) as exited:
+            main(["bench", "split", str(book), "--megabytes", sizes])
+        assert exited.value.code == 2
+
+
 class TestLists:
     def test_models_list_names_every_model(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["models", "list"]) == 0

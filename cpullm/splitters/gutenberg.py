@@ -7,21 +7,22 @@ Files without an end marker have a closing line, in the book's language.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
-_OPENING = re.compile(r"^[ \t]{0,40}\*\*\*[ \t]{0,4}START OF\b", re.IGNORECASE | re.MULTILINE)
-_SMALL_PRINT_END = re.compile(r"^[ \t]{0,40}\*[ \t]?END[ \t]?\*?[ \t]?THE SMALL PRINT[^\n]{0,200}$", re.MULTILINE)
-_SMALL_PRINT = re.compile(r"^[ \t]{0,40}\*{3}[ \t]?START[ \t]?\*\*[ \t]?THE SMALL PRINT", re.MULTILINE)
+_OPENING = re.compile(r"[ \t]{0,40}\*\*\*[ \t]{0,4}START OF\b", re.IGNORECASE)
+_CLOSING = re.compile(r"[ \t]{0,40}\*\*\*[ \t]{0,4}END OF\b", re.IGNORECASE)
+_SMALL_PRINT = re.compile(r"[ \t]{0,40}\*{3}[ \t]?START[ \t]?\*\*[ \t]?THE SMALL PRINT")
+_SMALL_PRINT_END = re.compile(r"[ \t]{0,40}\*[ \t]?END[ \t]?\*?[ \t]?THE SMALL PRINT")
 _CREDITS = re.compile(
     r"\s{0,200}(?:this |the )?(?:produced|transcribed|prepared|scanned|e-?text prepared|"
     r"e-?(?:text|book) was (?:produced|prepared|transcribed|scanned)|project gutenberg e-?(?:text|book)[^\n]{0,80})"
     r"(?: (?:by|of)\b|\n)",
     re.IGNORECASE,
 )
-_CLOSING = re.compile(r"^[ \t]{0,40}\*\*\*[ \t]{0,4}END OF\b", re.IGNORECASE | re.MULTILINE)
 _CLOSING_LINE = re.compile(
-    r"^[ \t*_]{0,40}(?:end of (?:the |this )?|ende (?:dieses |diese |des )?|fin de |fine (?:di |del )?|fin del? )"
+    r"[ \t*_]{0,40}(?:end of (?:the |this )?|ende (?:dieses |diese |des )?|fin de |fine (?:di |del )?|fin del? )"
     r"(?:pro[jy]e[ck]t|progetto) gutenberg",
-    re.IGNORECASE | re.MULTILINE,
+    re.IGNORECASE,
 )
 _MARKER_LINES = 3
 _LONGEST_MARKER = 400
@@ -36,11 +37,22 @@ def body(text: str) -> tuple[int, int]:
 
 
 def _start(text: str) -> int:
-    marker = _OPENING.search(text)
-    small = _SMALL_PRINT_END.search(text, 0, len(text) // 2)
-    ends = [_marker_end(text, marker.start())] if marker else []
-    ends += [small.end()] if small else []
+    marker = next(_lines(text, _OPENING, ("***",), 0), None)
+    small = next(_lines(text, _SMALL_PRINT_END, ("SMALL PRINT",), 0), len(text))
+    ends = [] if marker is None else [_marker_end(text, marker)]
+    ends += [_line_end(text, small)] if small < len(text) // 2 else []
     return _after_credits(text, max(ends)) if ends else 0
+
+
+def _lines(text: str, form: re.Pattern[str], words: Sequence[str], start: int) -> Iterator[int]:
+    """Where lines of this form begin, in order; each holds one of the words, which are quick to find."""
+    for word in words:
+        place = start
+        while (place := text.find(word, place)) >= 0:
+            line = max(start, text.rfind("\n", 0, place) + 1)
+            if form.match(text, line, line + _LONGEST_MARKER):
+                yield line
+            place = _line_end(text, place)
 
 
 def _marker_end(text: str, place: int) -> int:
@@ -49,8 +61,12 @@ def _marker_end(text: str, place: int) -> int:
     for number, line in enumerate(lines[:_MARKER_LINES]):
         if line.rstrip().endswith("***") and len(line.strip()) > 3:
             return place + len("\n".join(lines[: number + 1]))
-    first = text.find("\n", place)
-    return len(text) if first < 0 else first
+    return _line_end(text, place)
+
+
+def _line_end(text: str, place: int) -> int:
+    end = text.find("\n", place)
+    return len(text) if end < 0 else end
 
 
 def _after_credits(text: str, start: int) -> int:
@@ -66,10 +82,9 @@ def _after_credits(text: str, start: int) -> int:
 
 def _end(text: str, start: int) -> int:
     """Before the closing line or marker, whichever is first; of several books in one file, the last one's."""
-    last = max((marker.start() for marker in _OPENING.finditer(text, start)), default=start)
+    last = max(_lines(text, _OPENING, ("***",), start), default=start)
     middle = last + (len(text) - last) // 2
-    ends = [marker.start() for marker in _CLOSING.finditer(text, last)][-1:]
-    for pattern, begin in ((_CLOSING_LINE, last), (_SMALL_PRINT, middle)):
-        found = pattern.search(text, begin)
-        ends += [found.start()] if found else []
+    ends = list(_lines(text, _CLOSING, ("***",), last))[-1:]
+    ends += list(_lines(text, _CLOSING_LINE, ("utenberg", "UTENBERG"), last))
+    ends += list(_lines(text, _SMALL_PRINT, ("SMALL PRINT",), middle))
     return min(ends, default=len(text))

@@ -39,9 +39,8 @@ def opening(start: int, first: int, end: int) -> Section:
 
 
 def framed(document: Document, inner: Sequence[Section]) -> list[Section]:
-    """The sections of a text's body, between the header and the licence that a library may have put round it."""
-    start, end = gutenberg.body(document.text)
-    around = [plain("front", 0, start), *inner, plain("back", end, len(document.text))]
+    """The sections of a text's body, with what stands before and after it: a library's header and licence."""
+    around = [plain("front", 0, inner[0].start), *inner, plain("back", inner[-1].end, len(document.text))]
     return [section for section in around if section.start < section.end]
 
 
