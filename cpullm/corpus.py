@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _ID = "id"
+_SILENT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,16 @@ class Corpus:
         for document in self.documents:
             yield document, splitters.split(document, splitting or self.splitting, count_tokens=count_tokens)
 
-    def chunks(self, splitting: Splitting | None = None, limit: int | None = None) -> list[Chunk]:
+    def chunks(
+        self, splitting: Splitting | None = None, limit: int | None = None, progress: bool = False
+    ) -> list[Chunk]:
         """The chunks of all documents in order, up to the `limit`-th of the body; front and back matter stays."""
+        from tqdm import tqdm
+
         found: list[Chunk] = []
         n_body = 0
-        for _, split in self.splits(splitting):
+        splits = self.splits(splitting)
+        for _, split in tqdm(splits, unit=" documents", delay=_SILENT_SECONDS, leave=False, disable=not progress):
             for chunk in split.chunks:
                 found.append(chunk)
                 n_body += chunk.kind == "body"

@@ -78,7 +78,7 @@ def summarize(
     dropped = None
     if hygiene is not None:
         texts, dropped = texts.cleaned(spark, hygiene)
-    prepared = prepare(texts.chunks(splitting, limit), model=model, options=settings, progress=progress)
+    prepared = prepare(texts.chunks(splitting, limit, progress), model=model, options=settings, progress=progress)
     result = execute(prepared, spark=spark, progress=progress)
     return replace(result, dropped=dropped)
 

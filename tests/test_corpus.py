@@ -11,12 +11,13 @@ import pytest
 from cpullm import corpus
 from cpullm.errors import InputError, OptionError
 from cpullm.options import Hygiene, Splitting
-from cpullm.records import Document
+from cpullm.records import Document, Mark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 BOOK = "CHAPTER I\n\nThe clock told no time.\n\n\nCHAPTER II\n\nThe boats came home by it.\n"
+MARKS = (Mark(0, 4, 1),)
 
 
 def ids(source: Any, splitting: Splitting | None = None, limit: int | None = None, **columns: str) -> list[str]:
@@ -77,8 +78,8 @@ def test_hygiene_needs_a_session() -> None:
 
 def test_hygiene_keeps_the_order_and_reports_what_went(spark: SparkSession) -> None:
     texts = {"b": f"{BOOK}\n", "a": "Another text.", "c": BOOK, "d": ""}
-    documents = [Document(id_, text) for id_, text in texts.items()]
+    documents = [Document(id_, text, marks=MARKS) for id_, text in texts.items()]
     kept, dropped = corpus.read(documents).cleaned(spark, Hygiene())
-    assert [document.id for document in kept.documents] == ["b", "a"]
+    assert [(document.id, document.marks) for document in kept.documents] == [("b", MARKS), ("a", MARKS)]
     rows = dropped.sort_values("document_id")[["document_id", "reason", "kept_id"]].to_numpy().tolist()
     assert rows == [["c", "exact duplicate", "b"], ["d", "empty", None]]

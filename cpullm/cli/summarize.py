@@ -55,7 +55,7 @@ def _summarize(arguments: argparse.Namespace) -> int:
         dropped = None
         if hygiene is not None:
             texts, dropped = texts.cleaned(session.started(), hygiene)
-        chunks = texts.chunks(splitting, limit)
+        chunks = texts.chunks(splitting, limit, show)
         report.check_folder(out)
         prepared = prepare(chunks, model=arguments.model, options=options, progress=show)
         if show:

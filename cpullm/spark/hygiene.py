@@ -77,7 +77,8 @@ def clean_documents(
     place = {document.id: n for n, document in enumerate(documents)}
     frame = spark.createDataFrame(list(rows.document_rows(documents)), rows.ddl(rows.DOCUMENT))
     cleaned = clean(frame, hygiene)
-    kept = [rows.document(*row) for row in cleaned.kept.select(*rows.DOCUMENT).toLocalIterator()]
+    lines = cleaned.kept.select(*rows.DOCUMENT).toLocalIterator()
+    kept = [rows.document(*line.asDict(recursive=True).values()) for line in lines]
     return sorted(kept, key=lambda document: place[document.id]), cleaned.report.toPandas()
 
 
