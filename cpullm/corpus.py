@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,17 +22,16 @@ _SILENT_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Documents, read one at a time where the source allows it, and how they are cut if nobody says otherwise."""
+    """Documents, read one at a time where the source allows it."""
 
     documents: Iterable[Document]
-    splitting: Splitting
 
     def splits(
         self, splitting: Splitting | None = None, count_tokens: Callable[[str], int] = splitters.estimated_tokens
     ) -> Iterator[tuple[Document, Split]]:
         """Every document with its chunks; `count_tokens` is the tokenizer of the splitter `tokens`."""
         for document in self.documents:
-            yield document, splitters.split(document, splitting or self.splitting, count_tokens=count_tokens)
+            yield document, splitters.split(document, splitting, count_tokens=count_tokens)
 
     def chunks(
         self, splitting: Splitting | None = None, limit: int | None = None, progress: bool = False
@@ -58,9 +57,13 @@ class Corpus:
         from cpullm import spark as on_spark
 
         if spark is None:
-            raise OptionError("hygiene runs on Spark; give a session, or leave it off.")
-        kept, report = on_spark.clean_documents(spark, list(self.documents), hygiene)
-        return replace(self, documents=kept), report
+            raise OptionError("hygiene runs on Spark; give a session (or a --master), or leave it off.")
+        documents = list(self.documents)
+        kept, report = on_spark.clean_documents(spark, documents, hygiene)
+        if documents and not kept:
+            reasons = ", ".join(f"{n} {reason}" for reason, n in report["reason"].value_counts().items())
+            raise InputError(f"hygiene dropped all documents ({reasons}); check its options.")
+        return Corpus(kept), report
 
 
 def read(
@@ -73,14 +76,12 @@ def read(
 ) -> Corpus:
     """The documents of a book (by name), a file, a folder, Documents, or a pandas or Spark DataFrame.
 
-    A table's rows stay whole, other documents are cut by the splitter `auto`. `limit` is how many will be looked at:
-    of a Spark DataFrame no more rows are collected.
+    `limit` is how many will be looked at: of a Spark DataFrame no more rows are collected.
     """
     if isinstance(source, (str, Path)):
         path = catalog.resolve_corpus(source, progress=progress)
-        documents = readers.read_all(path, id_column=id_column, text_column=text_column)
-        return Corpus(documents, Splitting("whole" if readers.is_table(path) else "auto"))
-    return Corpus(_rows(source, id_column or _ID, text_column, limit), Splitting("whole"))
+        return Corpus(readers.read_all(path, id_column=id_column, text_column=text_column))
+    return Corpus(_given(source, id_column or _ID, text_column, limit))
 
 
 def check_limit(limit: int | None) -> None:
@@ -89,7 +90,7 @@ def check_limit(limit: int | None) -> None:
         raise OptionError(f"limit must be a whole number of 1 or more, got {limit!r}.")
 
 
-def _rows(source: Any, id_column: str, text_column: str, limit: int | None) -> list[Document]:
+def _given(source: Any, id_column: str, text_column: str, limit: int | None) -> list[Document]:
     if isinstance(source, Document):
         return [source]
     if hasattr(source, "toPandas"):

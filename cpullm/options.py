@@ -118,7 +118,8 @@ class Splitting:
 
     splitter: str = _option(
         "auto", "chapters and headings by the text's own, paragraphs and tokens by size, regex by a pattern, whole "
-        "not at all; auto takes the first of them that the text has", choices=SPLITTERS,
+        "not at all; auto takes the first of them that the text has, and leaves a table's rows whole",
+        choices=SPLITTERS,
     )  # fmt: skip
     pattern: str | None = _option(None, "regular expression of the splitter regex: what it matches is a heading")
     chunk_tokens: int = _option(

@@ -28,7 +28,7 @@ class Mark:
 class Document:
     """One text as read: decoded, BOM removed, CRLF read as LF. `error` says why there is no text.
 
-    `marks` are the headings its format marks, in order; plain text has none.
+    `marks` are the headings its format marks, in order; plain text has none. A `row` of a table is a unit by itself.
     """
 
     id: str
@@ -36,6 +36,7 @@ class Document:
     title: str = ""
     error: str | None = None
     marks: tuple[Mark, ...] = ()
+    row: bool = False
 
     def __post_init__(self) -> None:
         # Here all text enters; what cannot be encoded would fail late, in a tokenizer, in Arrow or in a report.

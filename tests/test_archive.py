@@ -57,6 +57,10 @@ def test_more_than_any_honest_archive_holds_is_refused() -> None:
         archive.opened(zip_of({"a": bytes(40 << 20)}), "EPUB")
 
 
+def test_what_may_be_unpacked_grows_with_the_archive_between_two_limits() -> None:
+    assert [archive.most_unpacked(n) for n in (1, 1 << 20, 1 << 30)] == [32 << 20, 200 << 20, 1 << 30]
+
+
 def test_more_members_than_any_document_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "_MOST_MEMBERS", 10)
     with pytest.raises(InputError, match=r"of 11 parts, more than 10"):

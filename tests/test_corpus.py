@@ -33,18 +33,24 @@ def test_a_file_is_cut_into_its_chapters(tmp_path: Path) -> None:
 def test_a_folder_is_read_with_everything_below_it(tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "quay.txt").write_text(BOOK, encoding="utf-8")
+    (tmp_path / "rows.csv").write_text(f'id,text\na,"{BOOK}"\n', encoding="utf-8")
     (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 nothing")
     read = dict((document.id, split) for document, split in corpus.read(tmp_path).splits())
-    assert [chunk.error is None for split in read.values() for chunk in split.chunks] == [False, True, True]
-    assert list(read) == ["bad.pdf", "more/quay.txt"] and read["more/quay.txt"].splitter == "chapters"
+    assert [chunk.error is None for split in read.values() for chunk in split.chunks] == [False, True, True, True]
+    assert [(id_, split.splitter) for id_, split in read.items()] == [
+        ("bad.pdf", "whole"), ("more/quay.txt", "chapters"), ("rows.csv#a", "whole"),
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "source", [Document("a", BOOK), [Document("a", BOOK)], pd.DataFrame({"id": ["a"], "text": [BOOK]})]
-)
-def test_rows_stay_whole_unless_a_splitter_is_named(source: Any) -> None:
-    assert ids(source) == ["a/0"]
-    assert ids(source, Splitting("chapters")) == ["a/0", "a/1"]
+@pytest.mark.parametrize("source", [Document("a", BOOK), [Document("a", BOOK)]])
+def test_documents_are_cut(source: Any) -> None:
+    assert ids(source) == ["a/0", "a/1"]
+
+
+def test_rows_stay_whole_unless_a_splitter_is_named() -> None:
+    table = pd.DataFrame({"id": ["a"], "text": [BOOK]})
+    assert ids(table) == ["a/0"]
+    assert ids(table, Splitting("chapters")) == ["a/0", "a/1"]
 
 
 def test_a_tables_file_is_rows(tmp_path: Path) -> None:

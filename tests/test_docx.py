@@ -1,5 +1,6 @@
 import io
 import sys
+import time
 import zipfile
 
 import pytest
@@ -216,6 +217,18 @@ def test_tables_a_thousand_deep_are_refused() -> None:
 def test_tables_as_deep_as_the_parser_allows_are_read() -> None:
     deep = "<w:tbl><w:tr><w:tc>" * 80 + paragraph(run("x")) + "</w:tc></w:tr></w:tbl>" * 80
     assert of_body(deep) == "x"
+
+
+def test_styles_based_on_each_other_in_a_long_chain_take_no_long() -> None:
+    chain = "".join(
+        f"<w:style w:type='paragraph' w:styleId='s{k}'><w:basedOn w:val='s{k + 1}'/></w:style>" for k in range(20_000)
+    )
+    last = "<w:style w:type='paragraph' w:styleId='s20000'><w:pPr><w:outlineLvl w:val='1'/></w:pPr></w:style>"
+    styled = paragraph("<w:pPr><w:pStyle w:val='s0'/></w:pPr>" + run("One"))
+    made = makers.docx_body(styled, {"word/styles.xml": f"<w:styles {makers.W}>{chain}{last}</w:styles>"})
+    began = time.perf_counter()
+    assert headings(parsed(made)) == [(2, "One")]
+    assert time.perf_counter() - began < 2
 
 
 def test_entities_do_not_grow() -> None:

@@ -1,73 +1,12 @@
 """EPUB: the spine's files as one text, headings as the navigation ranks them, whatever the files' borders are."""
 
-import io
-import sys
-import time
-import zipfile
-from pathlib import Path
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from cpullm.errors import CpullmError, InputError, MachineError
-from cpullm.readers import epub, markup
-from cpullm.records import Document
+from cpullm.readers import epub
+from tests import gold
+from tests.epub_books import LONG, book, epub2, epub3, headings, opf, xhtml
 
-WORLDS = Path("/work/shared/corpora/war-of-the-worlds.epub")
-LONG = "The rain fell on the harbour and on the hill behind it, and nobody came out to look. " * 6
-CONTAINER = """<?xml version="1.0"?><container xmlns="urn:oasis:names:tc:opendocument:xmlns:container" version="1.0">
-<rootfiles><rootfile full-path="OEBPS/book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>"""
-
-
-def xhtml(body: str) -> str:
-    return f'<html xmlns="http://www.w3.org/1999/xhtml"><head><title/></head><body>{body}</body></html>'
-
-
-def opf(names: list[str], *, extra: str = "", attributes: dict[str, str] | None = None, after: str = "") -> str:
-    attributes = attributes or {}
-    items = "".join(
-        f'<item id="i{n}" href="{name}" media-type="application/xhtml+xml"/>' for n, name in enumerate(names)
-    )
-    refs = "".join(f'<itemref idref="i{n}" {attributes.get(name, "")}/>' for n, name in enumerate(names))
-    return (
-        '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/" version="2.0">'
-        f"<metadata><dc:title>The Rain</dc:title></metadata><manifest>{items}{extra}</manifest>"
-        f'<spine toc="ncx">{refs}</spine>{after}</package>'
-    )
-
-
-def ncx(points: list[tuple[str, str]]) -> str:
-    """An EPUB 2 navigation; a title that begins with spaces goes below the one before."""
-    written, depth = "", 0
-    for title, src in points:
-        level = (len(title) - len(title.lstrip())) // 2 + 1
-        written += "</navPoint>" * (depth - level + 1)
-        depth = level
-        written += f"<navPoint><navLabel><text>{title.strip()}</text></navLabel><content src='{src}'/>"
-    return f'<ncx xmlns="http://www.daisy.org/z3986/2005/ncx/"><navMap>{written}{"</navPoint>" * depth}</navMap></ncx>'
-
-
-NCX_ITEM = '<item id="ncx" href="toc.ncx" media-type="application/x-dtbncx+xml"/>'
-NAV_ITEM = '<item id="nav" href="nav.xhtml" properties="nav" media-type="application/xhtml+xml"/>'
-
-
-def book(files: dict[str, str | bytes]) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {"META-INF/container.xml": CONTAINER, **files}.items():
-            archive.writestr(name, content)
-    return made.getvalue()
-
-
-def epub2(chapters: dict[str, str], points: list[tuple[str, str]], **options: str) -> Document:
-    files = {f"OEBPS/{name}": xhtml(body) for name, body in chapters.items()}
-    package = opf(list(chapters), extra=NCX_ITEM, **options)
-    return epub.parse(book({**files, "OEBPS/book.opf": package, "OEBPS/toc.ncx": ncx(points)}), "book")
-
-
-def headings(document: Document) -> list[tuple[int, str]]:
-    return [(mark.level, document.text[mark.start : mark.end]) for mark in document.marks]
+CORPORA = gold.corpora()
 
 
 def test_the_spine_is_the_order_and_the_navigation_gives_the_levels():
@@ -150,13 +89,6 @@ def test_paragraphs_that_may_be_two_stay_two(first, second):
     assert document.text == f"One\n\n{first}\n\n{second}\n"
 
 
-def epub3(nav: str, chapters: dict[str, str]) -> Document:
-    files = {f"OEBPS/{name}": xhtml(body) for name, body in chapters.items()}
-    nav_page = f'<html xmlns:epub="http://www.idpf.org/2007/ops"><body>{nav}</body></html>'
-    package = opf(["nav.xhtml", *chapters], extra=NAV_ITEM)
-    return epub.parse(book({**files, "OEBPS/book.opf": package, "OEBPS/nav.xhtml": nav_page}), "book")
-
-
 def test_the_navigation_document_of_epub_3_ranks_and_is_no_text():
     nav = """<nav epub:type="page-list"><ol><li><a href="a%20b.xhtml#p">1</a></li></ol></nav>
     <nav epub:type="toc"><h1>Contents</h1>
@@ -213,123 +145,34 @@ def test_a_package_without_namespaces_is_read():
     assert (document.text, document.title) == ("It rained.\n", "Rain")
 
 
-def encrypted(algorithm: str, uri: str) -> bytes:
-    entry = (
-        '<encryption xmlns="urn:oasis:names:tc:opendocument:xmlns:container" xmlns:e="http://www.w3.org/2001/04/xmlenc#">'
-        f'<e:EncryptedData><e:EncryptionMethod Algorithm="{algorithm}"/><e:CipherData><e:CipherReference URI="{uri}"/>'
-        "</e:CipherData></e:EncryptedData></encryption>"
+def test_fonts_in_the_reading_order_are_passed_over():
+    fonts = '<item id="f" href="f.otf" media-type="application/vnd.ms-opentype"/>'
+    package = opf(["a.html"], extra=fonts).replace("<itemref", '<itemref idref="f"/><itemref', 1)
+    files = {"OEBPS/book.opf": package, "OEBPS/a.html": xhtml("<p>It rained.</p>"), "OEBPS/f.otf": b"OTTO\0\0"}
+    assert epub.parse(book(files), "book").text == "It rained.\n"
+
+
+def test_a_paragraph_of_many_files_is_one():
+    pieces = [f"and piece {n} went-" if n % 2 else f"and piece {n}," for n in range(6)]
+    document = epub2({f"{n}.html": f"<p>{piece}</p>" for n, piece in enumerate(pieces)}, [])
+    assert document.text == (
+        "and piece 0, and piece 1 went-and piece 2, and piece 3 went-and piece 4, and piece 5 went-\n"
     )
-    files = {"OEBPS/book.opf": opf(["a.html"]), "OEBPS/a.html": xhtml("<p>It rained.</p>")}
-    return book({"META-INF/encryption.xml": entry, **files})
 
 
-def test_an_encrypted_book_is_refused():
-    with pytest.raises(InputError, match=r"^is an encrypted EPUB \(DRM\); "):
-        epub.parse(encrypted("http://www.w3.org/2001/04/xmlenc#aes256-cbc", "OEBPS/a.html"), "book")
-
-
-def test_obfuscated_fonts_do_not_matter():
-    document = epub.parse(encrypted("http://www.idpf.org/2008/embedding", "OEBPS/font.otf"), "book")
+def test_a_file_that_is_named_in_several_cases_is_read_once():
+    document = epub.parse(
+        book({"OEBPS/book.opf": opf(["a.html", "A.html", "a.HTML"]), "OEBPS/a.html": xhtml("<p>It rained.</p>")}), "it"
+    )
     assert document.text == "It rained.\n"
 
 
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        ({"META-INF/container.xml": "<container/>"}, "names no package"),
-        ({"META-INF/container.xml": ""}, "'META-INF/container.xml' is no XML"),
-        ({}, "no 'OEBPS/book.opf'"),
-        ({"OEBPS/book.opf": "<package/>"}, "no reading order"),
-        ({"OEBPS/book.opf": "<package><spine><itemref idref='c9'/></spine></package>"}, "names 'c9'"),
-        ({"OEBPS/book.opf": opf(["gone.html"])}, "no 'OEBPS/gone.html'"),
-        ({"OEBPS/book.opf": opf(["a.html"]), "OEBPS/a.html": xhtml("")}, "^holds no text; "),
-    ],
-)
-def test_a_damaged_book_is_refused_with_the_part_named(files, message):
-    with pytest.raises(InputError, match=message):
-        epub.parse(book(files), "book")
-
-
-def test_a_part_that_cannot_be_read_is_named(monkeypatch):
-    def refuse(text: str) -> None:
-        raise InputError("nests its elements too deep.")
-
-    monkeypatch.setattr(markup, "tree", refuse)
-    with pytest.raises(InputError, match=r"^is a damaged EPUB: 'OEBPS/a.html' nests"):
-        epub.parse(SEED, "book")
-
-
-def test_an_entity_bomb_in_the_package_does_not_expand():
-    entities = "".join(f'<!ENTITY {chr(98 + n)} "{("&" + chr(97 + n) + ";") * 10}">' for n in range(12))
-    package = f'<!DOCTYPE package [<!ENTITY a "ha">{entities}]>' + opf(["a.html"]).replace("The Rain", "The &m;")
-    with pytest.raises(InputError, match="damaged"):
-        epub.parse(book({"OEBPS/book.opf": package, "OEBPS/a.html": xhtml("<p>It rained.</p>")}), "book")
-
-
-def test_a_navigation_of_very_many_points_takes_no_long():
-    body = "".join(f"<p>{n}</p>" for n in range(5000)) + "<p>" + "rain " * 100_000 + "</p>"
-    started = time.monotonic()
-    document = epub2({"a.html": body}, [(f"Point {n}", "a.html") for n in range(5000)])
-    assert "rain" in document.text
-    assert time.monotonic() - started < 5
-
-
-def test_a_missing_lxml_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "lxml", None)
-    with pytest.raises(MachineError, match="needs the package lxml; install it"):
-        epub.parse(SEED, "book")
-
-
-@pytest.mark.skipif(not WORLDS.is_file(), reason="needs the corpora")
+@pytest.mark.skipif(CORPORA is None, reason="the shared corpora are not beside this checkout")
 def test_a_real_book_cut_by_size_runs_on_with_every_chapter_once():
-    document = epub.parse(WORLDS.read_bytes(), "worlds")
+    assert CORPORA
+    document = epub.parse((CORPORA / "war-of-the-worlds.epub").read_bytes(), "worlds")
     titles = [title for _, title in headings(document)]
     chapters = [title for title in titles if title.startswith("CHAPTER ")]
     assert len(chapters) == 27
     assert titles.count("BOOK ONE") == titles.count("BOOK TWO") == 1
     assert "in the south.\n\nHe read and re-read the paper" in document.text
-
-
-SEED = book(
-    {
-        "OEBPS/book.opf": opf(["a.html", "b.html"], extra=NCX_ITEM + NAV_ITEM),
-        "OEBPS/toc.ncx": ncx([("One", "a.html"), ("  Two", "b.html#x")]),
-        "OEBPS/nav.xhtml": "<html><body><nav><ol><li><a href='a.html'>One</a></li></ol></nav></body></html>",
-        "OEBPS/a.html": xhtml(f"<h2>One</h2><p>{LONG}</p>"),
-        "OEBPS/b.html": xhtml(f'<h2 id="x">Two</h2><p>{LONG}</p>'),
-    }
-)
-
-
-def corrupt(source: bytes, data: st.DataObject) -> bytes:
-    changed = bytearray(source)
-    for _ in range(data.draw(st.integers(1, 4))):
-        place = data.draw(st.integers(0, len(changed)))
-        cut = data.draw(st.integers(0, 30))
-        piece = data.draw(st.one_of(st.binary(max_size=8), st.just(bytes(changed[place : place + 200]))))
-        changed[place : place + cut] = piece
-    return bytes(changed[: data.draw(st.one_of(st.none(), st.integers(0, len(changed))))])
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.data())
-def test_a_corrupted_archive_is_a_document_or_a_clear_error(data):
-    check(corrupt(SEED, data))
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.data())
-def test_a_corrupted_part_is_a_document_or_a_clear_error(data):
-    with zipfile.ZipFile(io.BytesIO(SEED)) as archive:
-        files = {each: archive.read(each) for each in archive.namelist()}
-    name = data.draw(st.sampled_from(sorted(files)))
-    check(book({**files, name: corrupt(files[name], data)}))
-
-
-def check(data: bytes) -> None:
-    try:
-        document = epub.parse(data, "x")
-    except CpullmError:
-        return
-    assert document.text.strip()
-    assert all(document.text[mark.start : mark.end].strip() for mark in document.marks)

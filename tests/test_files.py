@@ -6,6 +6,7 @@ import gzip
 import importlib.util
 import io
 import os
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ def _fill(folder: Path, contents: dict[str, bytes]) -> None:
         (b"\xef\xbb\xbf \n<!-- saved -->\n<HTML lang=en>", "a.txt", formats.HTML),
         (b'<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC "">', "a.xml", formats.HTML),
         ("<html>".encode("utf-16"), "a.txt", formats.HTML),
+        (b"<!---->" * 20 + b"<html>", "a.txt", formats.HTML),
+        ("\ufeff<!-- ü -->\n<html>".encode("utf-32"), "a.txt", formats.HTML),
         (b"<p>text", "a.htm", formats.HTML),
         (b"<htmlish>", "a.txt", formats.TEXT),
         (b"PAR1", "a", formats.PARQUET),
@@ -213,6 +216,13 @@ def test_a_file_of_more_than_2_gib_is_refused_unread(tmp_path: Path) -> None:
         file.truncate((2 << 30) + 1)
     [document] = read_all(tmp_path)
     assert "2147483649 bytes" in (document.error or "")
+
+
+@pytest.mark.parametrize("start", ["<!---->", "<!-- -->\n", "<!--", "<?xml ?>", "\n", "<?xml <!--"])
+def test_a_format_is_told_at_once_whatever_the_text_begins_with(start: str) -> None:
+    began = time.perf_counter()
+    assert formats.of(f"{start * 200_000} x".encode(), "a.txt") == formats.TEXT
+    assert time.perf_counter() - began < 1
 
 
 @pytest.mark.parametrize("name", [format_.suffixes[0] for format_ in formats.FORMATS if format_.module])

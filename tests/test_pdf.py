@@ -1,5 +1,6 @@
 import math
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -246,7 +247,7 @@ def test_modules_that_lie_about_do_not_get_in_the_way(tmp_path: Path, monkeypatc
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pdf, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
     with pytest.raises(MachineError, match=r"pypdfium2; install it: pip install 'cpullm\[pdf\]'"):
         parsed(b"%PDF-1.7")
 

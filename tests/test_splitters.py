@@ -130,9 +130,11 @@ def test_no_blank_lines_at_all() -> None:
     assert [chunk.line for chunk in pieces(text)] == [1, 32, 63, 94, 125]
 
 
-@pytest.mark.parametrize("start", ["*** START OF THIS BOOK ***", "***START OF THE PROJECT GUTENBERG EBOOK\nA NAME ***"])
+@pytest.mark.parametrize(
+    "start", ["*** START OF THIS PROJECT GUTENBERG EBOOK ***", "***START OF THE PROJECT GUTENBERG EBOOK\nA NAME ***"]
+)
 def test_header_and_footer_are_left_out(start: str) -> None:
-    end = "End of the Project Gutenberg EBook of A Name,\nby Someone\n\n*** END OF THIS BOOK ***\n\nlicence"
+    end = "End of the Project Gutenberg EBook of A Name\n\n*** END OF THIS PROJECT GUTENBERG EBOOK ***\n\nlicence"
     [chunk] = pieces(f"licence\n\n{start}\n\n{PROSE}\n\n{end}\n\n*** START: FULL LICENSE ***\n")
     assert chunk.text == PROSE.strip() and chunk.line == start.count("\n") + 5
 
@@ -164,6 +166,35 @@ def test_headers_and_footers_of_all_years_are_left_out(header: str, footer: str)
 
 def test_a_closing_line_ends_the_book_without_a_header() -> None:
     assert pieces(f"{PROSE}\n\n\nEnd of Project Gutenberg's A Name\n\nlicence")[0].text == PROSE.strip()
+
+
+@pytest.mark.parametrize("line", ["*** START OF RECORDING ***", "*** END OF MORNING SESSION ***"])
+def test_other_lines_of_asterisks_are_text(line: str) -> None:
+    assert [chunk.words for chunk in pieces(f"{PROSE}\n\n{line}\n\n{PROSE}")] == [240 + len(line.split())]
+
+
+@pytest.mark.parametrize("line", ["THE END", "The End.", "_Finis._", "FIN", "Ende", "完", "THE END. YOURS, A FRIEND."])
+def test_what_follows_the_end_is_back_matter(line: str) -> None:
+    chunks = checked(Document("d", book(*(f"CHAPTER {n}" for n in range(1, 12))) + f"{line}\n\nOther books.")).chunks
+    assert [chunk.kind for chunk in chunks] == ["body"] * 11 + ["back"]
+
+
+@pytest.mark.parametrize("line", ["end", "Fine.", "fin", "In the end", "word\nTHE END"])
+def test_other_lines_are_no_end(line: str) -> None:
+    assert pieces(book("CHAPTER I", "CHAPTER II", "CHAPTER III") + f"{line}\n\nMore.")[-1].text.endswith("More.")
+
+
+def test_an_end_with_much_after_it_is_none() -> None:
+    assert pieces(book("CHAPTER I", "CHAPTER II") + f"THE END\n\n{PROSE}")[-1].words == 242
+
+
+def test_words_under_a_parts_heading_are_kept_as_front_matter() -> None:
+    chapters = book("CHAPTER I", "CHAPTER II")
+    text = "".join(f"PART {name}\n\nIn which little happens.\n\n{chapters}" for name in ("ONE", "TWO"))
+    chunks = checked(Document("d", text)).chunks
+    assert [(chunk.kind, chunk.words, chunk.levels) for chunk in chunks[:2]] == [
+        ("front", 4, ()), ("body", 120, ("PART ONE",)),
+    ]  # fmt: skip
 
 
 def test_a_text_without_headings_is_one_chunk() -> None:

@@ -98,8 +98,8 @@ class TestTexts:
     @pytest.mark.parametrize(
         ("text", "error"),
         [
-            ("", "The text is empty; nothing was asked of the model."),
-            (" \n\t\u00a0 ", "The text is empty; nothing was asked of the model."),
+            ("", "The text is empty."),
+            (" \n\t\u00a0 ", "The text is empty."),
             (None, "The text is null."),
             (float("nan"), "The text is null."),
             (pd.NA, "The text is null."),

@@ -154,6 +154,13 @@ def test_broken_json_is_refused(data: bytes) -> None:
         tables.parse(data, "json")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("kind", ["json", "jsonl"])
+def test_json_is_read_in_any_encoding(kind: str, encoding: str) -> None:
+    data = _file(kind, ROWS).decode().encode(encoding)
+    assert _pairs(tables.parse(data, kind)) == [(row["id"], row["text"]) for row in ROWS]
+
+
 def test_line_ends_within_json_are_read_as_lf() -> None:
     assert tables.parse(b'{"text": "a\\r\\nb\\rc"}', "jsonl")[0].text == "a\nb\nc"
 

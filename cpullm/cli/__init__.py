@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cpullm: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("cpullm: stopped, nothing was written; the same command starts again.", file=sys.stderr)
+        print("cpullm: stopped; nothing half-done was kept, the same command starts again.", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -44,10 +44,9 @@ def add_splitting(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--text-column", default="text", help="a table's column of texts")
 
 
-def splitting(arguments: argparse.Namespace) -> Splitting | None:
-    """The splitting asked for; None if it is all as by default, which a table's rows take as `whole`."""
-    asked = Splitting(**given(arguments, Splitting))
-    return None if asked == Splitting() else asked
+def splitting(arguments: argparse.Namespace) -> Splitting:
+    """The splitting asked for."""
+    return Splitting(**given(arguments, Splitting))
 
 
 def add_hygiene(parser: argparse.ArgumentParser) -> None:

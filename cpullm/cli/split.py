@@ -128,7 +128,8 @@ def _cells(text: str) -> int:
 
 def _fitted(text: str, width: int) -> str:
     """The text in exactly `width` columns, what is too long cut."""
-    if _cells(text) > width:
+    whole, text = text, text[: width + 1]
+    if _cells(whole) > width:
         while _cells(text) > width - 1:
             text = text[:-1]
         text += "…"

@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("source", nargs="?", default="sample", help=shared.SOURCE)
     parser.add_argument("--model", default=STARTER, help="a model's name (see `cpullm models list`) or a .gguf file")
-    parser.add_argument("--limit", type=int, default=argparse.SUPPRESS, help="take the first N pieces only")
+    parser.add_argument("--limit", type=int, default=argparse.SUPPRESS, help="take the first N units only")
     parser.add_argument(
         "--master",
         default=shared.LOCAL_MASTER,

@@ -28,11 +28,16 @@ def opened(data: bytes, kind: str) -> zipfile.ZipFile:
     unpacked = sum(member.file_size for member in members)
     if len(members) > _MOST_MEMBERS:
         raise InputError(f"is {kind} of {len(members)} parts, more than {_MOST_MEMBERS}; it is no document.")
-    if unpacked > min(_MOST_UNPACKED, max(_FREE_UNPACKED, _MOST_RATIO * len(data))):
+    if unpacked > most_unpacked(len(data)):
         raise InputError(
             f"would unpack from {len(data)} to {unpacked} bytes, which no honest {kind} does; it is refused."
         )
     return archive
+
+
+def most_unpacked(n_packed: int) -> int:
+    """The most bytes that an honest file of `n_packed` bytes unpacks to."""
+    return min(_MOST_UNPACKED, max(_FREE_UNPACKED, _MOST_RATIO * n_packed))
 
 
 def member(archive: zipfile.ZipFile, name: str, kind: str) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from cpullm.errors import InputError
 from cpullm.records import Document, Mark, encodable
 
+NO_TEXT = "holds no text; give a file that does."  # of any format
+
 _BETWEEN = "\n\n"
 _BEFORE_HEADING = "\n\n\n"
 
@@ -31,7 +33,7 @@ class Blocks:
     def document(self, id_: str, title: str = "") -> Document:
         """The text so far; InputError if there is none."""
         if not self._parts:
-            raise InputError("holds no text; give a file that does.")
+            raise InputError(NO_TEXT)
         return Document(id_, "".join(self._parts) + "\n", " ".join(title.split()), marks=tuple(self._marks))
 
     def _add(self, text: str, before: str) -> int:

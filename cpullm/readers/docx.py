@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cpullm.errors import InputError, MachineError
-from cpullm.readers import archive
+from cpullm.errors import InputError
+from cpullm.readers import archive, formats
 from cpullm.readers.blocks import Blocks
 from cpullm.records import Document
 
@@ -49,6 +49,7 @@ def parse(data: bytes, id_: str) -> Document:
     and endnotes and text boxes stand after the paragraph they belong to; insertions are in, deletions, hidden text,
     comments, page headers and footers are out, and so are numbers that Word counts. InputError: damaged.
     """
+    formats.require(formats.DOCX)
     parts = _parts(data)
     body = _Body(_levels(parts.styles), parts.notes)
     body.read(parts.body)
@@ -56,12 +57,8 @@ def parse(data: bytes, id_: str) -> Document:
 
 
 def _parts(data: bytes) -> _Parts:
-    try:
-        import docx
-    except ImportError:
-        raise MachineError(
-            "Reading DOCX needs the package python-docx; install it: pip install 'cpullm[docx]'."
-        ) from None
+    import docx
+
     with archive.opened(data, "DOCX") as members:
         checked = _repacked(members)
     try:
@@ -219,10 +216,10 @@ def _levels(styles: Element) -> dict[str, int]:
     known = {style.get(f"{_W}styleId"): style for style in styles.iterchildren(f"{_W}style")}
     levels: dict[str, int] = {}
     for first in known:
-        chain: list[str] = []
+        chain: dict[str, None] = {}
         at = first
         while at in known and at not in levels and at not in chain:
-            chain.append(at)
+            chain[at] = None
             level = _own_level(known[at])
             if level is not None:
                 levels[at] = level

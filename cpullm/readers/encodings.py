@@ -58,15 +58,20 @@ def decode(data: bytes) -> str:
     return _text(data).replace("\r\n", "\n").replace("\r", "\n")
 
 
+def byte_order_mark(data: bytes) -> tuple[bytes, str]:
+    """The mark that `data` begins with, and the encoding it stands for, which decodes what follows; empty if none."""
+    return next(((mark, name) for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark)), (b"", ""))
+
+
 def windows_1252(data: bytes) -> str:
     """The text in Windows-1252, in which every byte means something."""
     return codecs.charmap_decode(data, "strict", _WINDOWS_1252)[0]
 
 
 def _text(data: bytes) -> str:
-    for mark, encoding in _BYTE_ORDER_MARKS.items():
-        if data.startswith(mark):
-            return _marked(data, mark, encoding)
+    mark, encoding = byte_order_mark(data)
+    if mark:
+        return _marked(data, mark, encoding)
     if b"\0" in data:
         return _wide(data)
     if len(data) - len(data.translate(None, _CONTROLS)) > _MOST_CONTROLS * len(data):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cpullm.errors import InputError
-from cpullm.readers import archive, html, markup, navigation, rendering
+from cpullm.readers import archive, formats, html, markup, navigation, rendering
 from cpullm.readers.markup import name
 from cpullm.readers.navigation import Part, Point
 from cpullm.readers.rendering import Block
@@ -22,10 +22,10 @@ _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _FONT_OBFUSCATION = frozenset(("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"))
 _NCX = "application/x-dtbncx+xml"
-_NO_TEXT = re.compile(r"(?:image|audio|video|font)/|application/(?:pdf|javascript|x-font|vnd\\.ms-opentype)|text/css")
+_NO_TEXT = re.compile(r"(?:image|audio|video|font)/|application/(?:pdf|javascript|x-font|vnd\.ms-opentype)|text/css")
 _MOST_FALLBACKS = 8
 _COVER_LETTERS = 400
-_OPEN_END = re.compile(r"[\w,;–—-]$")
+_OPEN_END = re.compile(r"[\w,;–—-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +58,26 @@ class _Files:
         self._exact = set(opened.namelist())
 
     def has(self, path: str) -> bool:
-        return path in self._exact or path.lower() in self._names
+        return self.found(path) in self._exact
+
+    def found(self, path: str) -> str:
+        """The path as the archive writes it; as it is if the archive lacks it."""
+        return path if path in self._exact else self._names.get(path.lower(), path)
 
     def text(self, path: str) -> str:
-        path = path if path in self._exact else self._names.get(path.lower(), path)
-        return html.decoded(archive.member(self._archive, path, "EPUB"))
+        return html.decoded(archive.member(self._archive, self.found(path), "EPUB"))
 
 
 def parse(data: bytes, id_: str) -> Document:
     """The text of the book; InputError if it is damaged, encrypted, or any file of its reading order is missing."""
+    formats.require(formats.EPUB)
     with archive.opened(data, "EPUB") as opened:
         files = _Files(opened)
         package = _package(files)
         _refuse_encrypted(files, set(package.spine))
-        parts = [(path, _blocks(files, path)) for path in package.spine]
+        # A file named in several cases is one: read for each, a small book could fill the memory.
+        paths = {files.found(path): path for path in reversed(package.spine)}
+        parts = [(path, _blocks(files, path)) for path in reversed(paths.values())]
         points = _points(files, package)
     kept = [(path, blocks) for path, blocks in parts if not _is_apart(blocks, package.apart.get(path, ""))]
     into: dict[str, list[Point]] = {}
@@ -184,17 +190,22 @@ def _part(blocks: list[Block], points: Sequence[Point]) -> Part:
 
 def _run_on(parts: Sequence[list[Block]]) -> list[Block]:
     """All blocks in order; a paragraph that was cut where a file ends is one again."""
-    joined: list[Block] = []
+    runs: list[list[Block]] = []
     for blocks in filter(None, parts):
-        if joined and _is_cut(joined[-1], blocks[0]):
-            between = "" if joined[-1].text.endswith("-") else " "
-            joined[-1] = replace(joined[-1], text=joined[-1].text + between + blocks[0].text)
+        if runs and _is_cut(runs[-1][-1], blocks[0]):
+            runs[-1].append(blocks[0])
             blocks = blocks[1:]
-        joined.extend(blocks)
-    return joined
+        runs.extend([block] for block in blocks)
+    return [_joined(run) for run in runs]
+
+
+def _joined(run: Sequence[Block]) -> Block:
+    """The pieces of one paragraph as one block; a hyphen at the end of one joins it to the next."""
+    pieces = [block.text if block.text.endswith("-") else f"{block.text} " for block in run[:-1]]
+    return replace(run[0], text="".join([*pieces, run[-1].text]))
 
 
 def _is_cut(before: Block, after: Block) -> bool:
     if before.level or after.level or before.table or after.table:
         return False
-    return _OPEN_END.search(before.text) is not None and after.text[:1].islower()
+    return _OPEN_END.match(before.text[-1:]) is not None and after.text[:1].islower()

@@ -13,13 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from cpullm.errors import InputError
-from cpullm.readers import formats, tables
+from cpullm.readers import archive, formats, tables
 from cpullm.records import Document, encodable
 
 _MOST_BYTES = 2 << 30
-_MOST_UNPACKED = 1 << 30
-_MOST_RATIO = 200
-_FREE_UNPACKED = 32 << 20
 _LONGEST_MESSAGE = 400
 
 
@@ -57,7 +54,8 @@ def read_all(path: Path | str, *, id_column: str | None = None, text_column: str
     entries = sorted(_entries(path), key=lambda entry: entry.name)
     if not entries:
         raise InputError(f"{_shown(path)} holds no files; give a directory that does.")
-    formats.check_installed(dict.fromkeys(formats.named(entry.name) for entry in entries if entry.error is None))
+    for format_ in dict.fromkeys(formats.named(entry.name) for entry in entries if entry.error is None):
+        formats.require(format_)
     return _unique(document for entry in entries for document in _documents(entry, id_column, text_column))
 
 
@@ -73,7 +71,6 @@ def documents_of(
         if not data:
             raise InputError("is empty; give a file that holds text.")
         format_ = formats.of(data, name)
-        formats.check_installed([format_])
         if format_.table:
             rows = tables.parse(data, format_.reader, id_column=id_column, text_column=text_column)
             return rows if single else [replace(row, id=f"{name}#{row.id}") for row in rows]
@@ -164,7 +161,7 @@ def _unpacked(data: bytes) -> bytes:
     """The content of gzip, or the bytes as they are."""
     if not data.startswith(b"\x1f\x8b"):
         return data
-    most = min(_MOST_UNPACKED, max(_FREE_UNPACKED, _MOST_RATIO * len(data)))
+    most = archive.most_unpacked(len(data))
     parts, n_bytes = [], 0
     try:
         with gzip.open(io.BytesIO(data)) as file:

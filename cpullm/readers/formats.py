@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from cpullm.errors import InputError, MachineError
 from cpullm.readers import archive
+from cpullm.readers.encodings import byte_order_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ _REFUSED_ZIPS = (
     ("ppt/presentation.xml", "a PowerPoint file", "save it as PDF"),
     ("content.xml", "an OpenDocument file", "save it as DOCX, or a sheet as CSV"),
 )
-_HTML = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.DOTALL | re.IGNORECASE)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_HTML = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _FICTION_BOOK = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?<FictionBook\b")
 
 
@@ -103,14 +104,13 @@ def named(name: str) -> Format:
     return _BY_SUFFIX.get(PurePosixPath(name.lower().removesuffix(".gz")).suffix, TEXT)
 
 
-def check_installed(formats: Iterable[Format]) -> None:
-    """Raise MachineError for the first format whose package is missing."""
-    for format_ in formats:
-        if format_.module and importlib.util.find_spec(format_.module) is None:
-            raise MachineError(
-                f"Reading {format_.name} needs the package {format_.package}; "
-                f"install it: pip install 'cpullm[{format_.extra}]'."
-            )
+def require(format_: Format) -> None:
+    """Raise MachineError if the package that the format needs is missing; imports none."""
+    if format_.module and importlib.util.find_spec(format_.module) is None:
+        raise MachineError(
+            f"Reading {format_.name} needs the package {format_.package}; "
+            f"install it: pip install 'cpullm[{format_.extra}]'."
+        )
 
 
 def _of_zip(data: bytes, by_name: Format) -> Format:
@@ -134,5 +134,6 @@ def _of_zip(data: bytes, by_name: Format) -> Format:
 
 
 def _head(data: bytes) -> str:
-    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return data[:1024].decode("utf-16" if wide else "latin-1", "ignore").removeprefix("ï»¿")
+    """The first characters, comments left out."""
+    mark, encoding = byte_order_mark(data)
+    return _COMMENT.sub("", data[len(mark) : 1024].decode(encoding or "latin-1", "ignore"))

@@ -7,20 +7,12 @@ import re
 from collections.abc import Iterable
 
 from cpullm.errors import InputError
-from cpullm.readers import boilerplate, markup, rendering
+from cpullm.readers import boilerplate, encodings, formats, markup, rendering
 from cpullm.readers.blocks import Blocks
 from cpullm.readers.rendering import Block
 from cpullm.records import Document
 
-_BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-    b"<\0": "utf-16-le",
-    b"\0<": "utf-16-be",
-}
+_WIDE = {b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
 _SNIFFED = 4096
 _COMMENT = re.compile(rb"<!--.*?(?:-->|$)", re.S)
 _DECLARED = re.compile(rb"""<(?:\?xml|meta)\b[^<>]*?(?:encoding|charset)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.I)
@@ -35,6 +27,7 @@ _MULTI_BYTE = frozenset(("gb18030", "big5hkscs", "cp932", "cp949", "euc_jp", "is
 
 def parse(data: bytes, id_: str) -> Document:
     """The text of a page, its headings as marks, its `title` as title; InputError if it holds no text."""
+    formats.require(formats.HTML)
     root = markup.tree(decoded(data))
     blocks = rendering.blocks(root, boilerplate.apart(root))
     return document(boilerplate.content(blocks), id_, markup.title(root))
@@ -56,8 +49,6 @@ def decoded(data: bytes) -> str:
 
     Follows the WHATWG's HTML standard (13.2.3.2), but a declaration that the bytes contradict is not believed.
     """
-    from cpullm.readers import encodings
-
     for encoding in _plausible(data):
         try:
             return data.decode(encoding).removeprefix("\ufeff")
@@ -73,9 +64,9 @@ def decoded(data: bytes) -> str:
 
 def _plausible(data: bytes) -> list[str]:
     """Encodings to try. A page of several bytes a character that is valid UTF-8 is UTF-8, whatever it says."""
-    for mark, encoding in _BYTE_ORDER_MARKS.items():
-        if data.startswith(mark):
-            return [encoding]
+    marked = encodings.byte_order_mark(data)[1] or _WIDE.get(data[:2])
+    if marked:
+        return [marked]
     declared = _declared(data[:_SNIFFED])
     return [declared, "utf-8"] if declared in _MULTI_BYTE else ["utf-8", declared] if declared else ["utf-8"]
 

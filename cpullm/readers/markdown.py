@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cpullm.errors import InputError, MachineError
+from cpullm.errors import InputError
+from cpullm.readers import formats
+from cpullm.readers.blocks import NO_TEXT
 from cpullm.readers.encodings import decode
 from cpullm.records import Document, Mark, encodable
 
@@ -21,9 +23,10 @@ _CLOSING = re.compile(r"(?:^|[ \t])#+$")
 
 def parse(data: bytes, id_: str) -> Document:
     """The text as it stands, `title:` of its front matter, and the headings of CommonMark outside quotes and lists."""
+    formats.require(formats.MARKDOWN)
     text = encodable(decode(data))
     if not text.strip():
-        raise InputError("holds no text; give a file that does.")
+        raise InputError(NO_TEXT)
     front = _FRONT_MATTER.match(text)
     title = _TITLE.search(front[0]) if front else None
     return Document(id_, text, _unquoted(title[1]) if title else "", marks=_marks(text, front.end() if front else 0))
@@ -60,12 +63,7 @@ def _mark(source: str, start: int, heading: Token) -> Mark | None:
 
 def _headings(source: str) -> list[Token]:
     """The opening tokens of the outermost headings. Text within lines is not parsed, which could take long."""
-    try:
-        from markdown_it import MarkdownIt
-    except ImportError:
-        raise MachineError(
-            "Reading Markdown needs the package markdown-it-py; install it: pip install 'cpullm[markdown]'."
-        ) from None
+    from markdown_it import MarkdownIt
 
     class Outermost(list["Token"]):
         """Keeps headings only: all tokens of a long list would take 300 times its size."""

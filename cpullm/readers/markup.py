@@ -9,7 +9,8 @@ from typing import Any
 
 import regex
 
-from cpullm.errors import InputError, MachineError
+from cpullm.errors import InputError
+from cpullm.readers.blocks import NO_TEXT
 
 # What no page shows, and control characters, at which libxml2 may stop.
 INVISIBLE = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff\ufffe\uffff]")
@@ -30,11 +31,9 @@ _LONGEST_TAG = 2000
 
 
 def etree() -> Any:
-    """The module lxml.etree; MachineError if lxml is not installed."""
-    try:
-        from lxml import etree as module
-    except ImportError:
-        raise MachineError("Reading HTML needs the package lxml; install it: pip install 'cpullm[html]'.") from None
+    """The module lxml.etree, once it is needed; the formats that do have checked that it is installed."""
+    from lxml import etree as module
+
     return module
 
 
@@ -49,7 +48,7 @@ def tree(text: str) -> Any:
         if too_deep:
             raise InputError("nests its elements too deep to be read; save it anew, as plain text for instance.")
     if root is None:
-        raise InputError("holds no text; give a file that does.")
+        raise InputError(NO_TEXT)
     return root
 
 

@@ -116,9 +116,13 @@ def _words(text: str) -> list[str]:
 def _placed(part: Part) -> _Placing:
     """Places every point it can, the surest first, so that no point takes the heading of another."""
     placing = _Placing(part.blocks)
-    waiting = part.points
-    for way in (_whole, _start, _about, _at):
+    waiting = [(index, point) for index, point in part.points if _words(point.title)]
+    for way in (_whole, _start, _about):
         waiting = [each for each in waiting if not _place(placing, way, *each)]
+    for index, point in waiting:
+        # The point leads to a heading, whatever it says.
+        if part.blocks[index].level:
+            placing.levels.setdefault(index, point.level)
     return placing
 
 
@@ -127,8 +131,8 @@ _Way = Callable[[_Placing, int, "list[str]"], "tuple[int, int] | None"]
 
 def _place(placing: _Placing, way: _Way, index: int, point: Point) -> bool:
     wanted = _words(point.title)
-    for near in _near(placing.blocks, index) if way is not _at else [index]:
-        found = way(placing, near, wanted) if wanted else None
+    for near in _near(placing.blocks, index):
+        found = way(placing, near, wanted)
         if found is not None:
             for block in range(near, near + found[0]):
                 placing.levels.setdefault(block, point.level)
@@ -180,11 +184,6 @@ def _about(placing: _Placing, index: int, wanted: list[str]) -> tuple[int, int] 
         return None
     there, title = (f" {' '.join(words)} " for words in (_words(placing.blocks[index].text), wanted))
     return (1, 0) if there.strip() and (there in title or title in there) else None
-
-
-def _at(placing: _Placing, index: int, wanted: list[str]) -> tuple[int, int] | None:
-    """The point leads to a heading, whatever it says."""
-    return (1, 0) if placing.blocks[index].level and index not in placing.levels else None
 
 
 def _ranks(placings: Sequence[_Placing]) -> dict[int, int]:

@@ -13,7 +13,7 @@ _LONGEST_HEAD = 200
 _ALOOF = 1.5  # sizes from a head to the text
 _REPEATS = 3
 _REPEATS_NUMBERED_TOP = 5  # "Chapter 1", "Chapter 2" … each on a page of its own may be no running head
-_LARGER = 1.15
+LARGER = 1.15  # than the body's size: a heading
 _FOR_HEIGHTS = 5
 _COLUMN_ROWS = 4
 _COLUMN_WORDS = 3
@@ -51,7 +51,7 @@ def body_size(pages: list[list[Line]]) -> float:
 
 def without_furniture(pages: list[list[Line]]) -> list[list[Line]]:
     """The pages without what repeats at their top or bottom, numbers that count the pages apart."""
-    largest = body_size(pages) * _LARGER
+    largest = body_size(pages) * LARGER
     where: dict[Key, list[int]] = defaultdict(list)
     for number, page in enumerate(pages):
         edges = [(top, line) for top in (True, False) for row in _edge(page, top)[:_EDGE] for line in row]

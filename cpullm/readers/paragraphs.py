@@ -8,9 +8,8 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from cpullm.readers.pages import Line, body_size
+from cpullm.readers.pages import LARGER, Line, body_size
 
-LARGER = 1.15  # than the body's size: a heading
 _SMALLER = 0.92  # than the body's size: a note
 _GAP, _HEADING_GAP = 1.25, 1.6  # leadings between paragraphs, between the lines of two headings
 _INDENT = 0.4  # ems

@@ -17,10 +17,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from cpullm.errors import InputError, MachineError
-from cpullm.readers import pdfium
+from cpullm.readers import formats, pdfium
 from cpullm.readers.blocks import Blocks
-from cpullm.readers.pages import Line, body_size, in_reading_order, without_furniture
-from cpullm.readers.paragraphs import LARGER, Block, blocks, text, words
+from cpullm.readers.pages import LARGER, Line, body_size, in_reading_order, without_furniture
+from cpullm.readers.paragraphs import Block, blocks, text, words
 from cpullm.records import Document, encodable
 
 _HEADING_LINES = 4
@@ -56,10 +56,8 @@ def parse(data: bytes, id_: str) -> Document:
     than the text. Footnotes stand after the paragraph that was open at the page's end; text across the page's
     direction is left out. InputError: damaged, encrypted, no text layer, or a page that cannot be read.
     """
-    found = find_spec("pypdfium2")
-    if found is None or found.origin is None:
-        raise MachineError("Reading PDF needs the package pypdfium2; install it: pip install 'cpullm[pdf]'.")
-    read = _read(data, found.origin)
+    formats.require(formats.PDF)
+    read = _read(data)
     pages = [in_reading_order(page) for page in without_furniture(read.pages)]
     marked = _from_outline(read.outline, pages)
     read_blocks = list(blocks(pages, marked))
@@ -75,8 +73,10 @@ def parse(data: bytes, id_: str) -> Document:
     return out.document(id_, read.title)
 
 
-def _read(data: bytes, place: str) -> _Read:
-    run = _run(data, [os.path.dirname(os.path.dirname(place)), str(_MEMORY), str(_SECONDS_PER_PAGE)])
+def _read(data: bytes) -> _Read:
+    found = find_spec(formats.PDF.module)
+    place = os.path.dirname(os.path.dirname(str(found and found.origin)))
+    run = _run(data, [place, str(_MEMORY), str(_SECONDS_PER_PAGE)])
     answers = [json.loads(line) for line in run.stdout.splitlines(keepends=True) if line.endswith(b"\n")]
     if answers and "error" in answers[-1]:
         raise InputError(answers[-1]["error"])

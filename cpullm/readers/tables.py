@@ -60,7 +60,8 @@ def parse(data: bytes, kind: str, *, id_column: str | None = None, text_column: 
     """
     wanted = _Wanted(id_column, text_column or "text")
     if kind in ("json", "jsonl"):
-        read = _from_json(decode(data), wanted, of_lines=kind == "jsonl" or not data.lstrip().startswith(b"["))
+        text = decode(data)
+        read = _from_json(text, wanted, of_lines=kind == "jsonl" or not text.lstrip().startswith("["))
     elif kind == "parquet":
         read = _from_parquet(data, wanted)
     else:
@@ -211,6 +212,6 @@ def _doubled(read: list[Document]) -> str | None:
 
 def _document(id_: str, text: Any) -> Document:
     if isinstance(text, str):
-        return Document(id_, text)
+        return Document(id_, text, row=True)
     missing = pd.api.types.is_scalar(text) and pd.isna(text)
     return Document(id_, "", error="The text is null." if missing else f"The text is a {type(text).__name__}.")

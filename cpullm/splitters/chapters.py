@@ -46,5 +46,5 @@ def _cut(text: str, chosen: Sequence[Heading], stop: int) -> Iterator[Section]:
             above.append((depth, heading.title))
             opens = below is None or below > depth
             if opens and len(text[heading.end : end].split(None, _LEVEL_TEXT_WORDS)) <= _LEVEL_TEXT_WORDS:
-                section = replace(section, kind="heading", text=end)
+                section = replace(section, kind="front")
         yield section

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from cpullm.errors import InputError
 from cpullm.options import Splitting
 from cpullm.records import Document, Split
 from cpullm.splitters import chapters, outline, packed
@@ -26,9 +28,13 @@ def split(
     `count_tokens` is the tokenizer for the splitter `tokens`; without it a token is four bytes of UTF-8.
     """
     splitting = splitting or Splitting()
-    if document.error is not None:
-        return Split("whole", "there is no text", *chunks(document, []))
-    name, why, sections = _chosen(document, splitting, count_tokens)
+    if document.error is not None or not document.text.strip():
+        return Split("whole", "there is no text", *chunks(document, whole(document)))
+    try:
+        name, why, sections = _chosen(document, splitting, count_tokens)
+    except InputError as error:
+        document = replace(document, text="", marks=(), error=str(error))
+        return Split(splitting.splitter, "it could not be cut", *chunks(document, whole(document)))
     return Split(name, why, *chunks(document, sections))
 
 
@@ -65,6 +71,8 @@ def _by_headings(document: Document, name: str) -> _Choice:
 
 
 def _auto(document: Document, splitting: Splitting, count_tokens: Callable[[str], int]) -> _Choice:
+    if document.row:
+        return "whole", "a table's row", whole(document)
     sections = chapters.sections(document)
     if sum(section.start < section.text for section in sections) > 1:
         return "chapters", f"headings that count on or stand out: {_described(sections)}", sections

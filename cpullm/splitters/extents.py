@@ -16,7 +16,11 @@ _LONGEST_TITLE = 300
 _MOST_RULES = 4
 _MOST_TITLED = 0.9
 _RULE = frozenset("-–—=*_~·•. \t\u3000")
-_ENDS = frozenset(("the end", "end", "fin", "finis", "ende", "fine", "完", "全書完"))
+_ENDS = frozenset(
+    ("the end", "finis", "ende", "конец", "кінець", "koniec", "slut", "τέλος", "完", "全書完", "終", "끝")
+)
+_ENDS_IN_CAPITALS = frozenset(("END", "FIN", "FINE", "FIM", "EINDE", "LOPPU", "VÉGE", "SON"))
+_MOST_AFTER_END = 0.1
 
 
 def with_titles(text: str, chosen: Sequence[Heading]) -> list[Heading]:
@@ -35,12 +39,24 @@ def with_titles(text: str, chosen: Sequence[Heading]) -> list[Heading]:
 
 
 def text_end(text: str, start: int, end: int) -> int:
-    """The end of the last unit's text: before a line that says so (`THE END`), which closes the book."""
-    for line in _LINE.finditer(text, start, end):
+    """The end of the last unit's text: before a line apart that says so (`THE END`), with little text after it."""
+    first = max(start, end - int(_MOST_AFTER_END * end) - _LONGEST_TITLE)
+    for line in _LINE.finditer(text, text.rfind("\n", 0, first) + 1, end):
         words = line.group().strip(" \t*_") if line.end() - line.start() < _LONGEST_TITLE else ""
-        if words.rstrip(" .!").casefold() in _ENDS or words.startswith("THE END."):
+        if line.start() >= start and _says_end(words) and _is_apart(text, line.start()):
             return line.start()
     return end
+
+
+def _says_end(words: str) -> bool:
+    """`THE END`, `Finis.`; not `end` or `Fine`, which programs and people say. After `THE END.` more may follow."""
+    said = (words.partition(".")[0] if words.isupper() else words.rstrip(".")).strip(" !")
+    return said in _ENDS_IN_CAPITALS or (said.casefold() in _ENDS and not said[:1].islower())
+
+
+def _is_apart(text: str, start: int) -> bool:
+    """Whether the line above the one that begins here is blank."""
+    return not text[text.rfind("\n", 0, max(0, start - 1)) + 1 : start].strip()
 
 
 def stripped(text: str, start: int, end: int) -> tuple[int, int]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-_OPENING = re.compile(r"[ \t]{0,40}\*\*\*[ \t]{0,4}START OF\b", re.IGNORECASE)
-_CLOSING = re.compile(r"[ \t]{0,40}\*\*\*[ \t]{0,4}END OF\b", re.IGNORECASE)
+_OPENING = re.compile(r"[ \t]{0,40}\*\*\*[ \t]{0,4}START OF\b.{0,300}?GUTENBERG", re.IGNORECASE | re.DOTALL)
+_CLOSING = re.compile(r"[ \t]{0,40}\*\*\*[ \t]{0,4}END OF\b.{0,300}?GUTENBERG", re.IGNORECASE | re.DOTALL)
 _SMALL_PRINT = re.compile(r"[ \t]{0,40}\*{3}[ \t]?START[ \t]?\*\*[ \t]?THE SMALL PRINT")
 _SMALL_PRINT_END = re.compile(r"[ \t]{0,40}\*[ \t]?END[ \t]?\*?[ \t]?THE SMALL PRINT")
 _CREDITS = re.compile(

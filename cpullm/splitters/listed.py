@@ -44,7 +44,8 @@ def titles(paragraphs: _Paragraphs) -> tuple[dict[int, Listed], set[int]]:
     if place is None:
         return _unnamed(paragraphs), set()
     entries, end = _entries(paragraphs, place + 1)
-    for line in chain.from_iterable(paragraphs[max(0, place - _TITLE_PAGE) : place]):
+    before = paragraphs[max(0, place - _TITLE_PAGE) : place] if 2 * place < len(paragraphs) else []
+    for line in chain.from_iterable(before):
         entries.pop(_key(line.text), None)
     found = _recurring(chain(paragraphs[:place], paragraphs[end:]), entries)
     if len(found) < _FEWEST:
@@ -66,7 +67,7 @@ def _contents(paragraphs: _Paragraphs) -> int | None:
 def _entries(paragraphs: _Paragraphs, first: int) -> tuple[dict[str, bool], int]:
     """The keys of the list's lines, alone and two together, and the paragraph after the list."""
     entries: dict[str, bool] = {}
-    before, end, lines = "", first, 0
+    before, lines = "", 0
     for end in range(first, len(paragraphs)):
         paragraph = paragraphs[end]
         head = _key(paragraph[0].text)
@@ -75,7 +76,7 @@ def _entries(paragraphs: _Paragraphs, first: int) -> tuple[dict[str, bool], int]
             or _is_prose(paragraph)
             or (head in entries and end > first and _long_after(paragraphs, end))
         ):
-            break
+            return entries, end
         for line in paragraph:
             bare = _PAGE.sub("", line.text)
             title = _NUMBER.sub("", bare)
@@ -84,7 +85,7 @@ def _entries(paragraphs: _Paragraphs, first: int) -> tuple[dict[str, bool], int]
                     entries.setdefault(key, title != bare)
             before = _key(_NUMBER.sub("", line.text))
             lines += 1
-    return entries, end
+    return entries, len(paragraphs)
 
 
 def _recurring(paragraphs: Iterator[Sequence[Line]], entries: dict[str, bool]) -> dict[int, Listed]:
@@ -148,7 +149,7 @@ def _long_after(paragraphs: _Paragraphs, place: int) -> bool:
 
 def _width(text: str) -> int:
     """Columns that a line takes; signs of the East take two."""
-    return len(text) if text.isascii() else len(text.encode()) * 2 // 3
+    return len(text) if text.isascii() else max(len(text), len(text.encode()) * 2 // 3)
 
 
 def _key(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import pairwise
 from statistics import median
 
@@ -20,6 +20,7 @@ _LONGEST_ROOM = 40
 _MOST_AMID = 0.3
 _AMID = frozenset(",-;")
 _FEWEST = 3
+_MOST_NOTES = 20
 
 
 def without_short(text: str, found: Sequence[Heading], runs: Sequence[list[Heading]]) -> list[list[Heading]]:
@@ -35,6 +36,34 @@ def without_short(text: str, found: Sequence[Heading], runs: Sequence[list[Headi
             under = sum(place > 0 and gap(text, found[place - 1], found[place]) <= SMALL_GAP_WORDS for place in places)
             dropped |= {form} if 2 * under < len(of_form) else set()
     return [run for run in runs if run[0].form not in dropped]
+
+
+def without_noted(text: str, runs: Sequence[list[Heading]], named: Sequence[Heading]) -> list[list[Heading]]:
+    """Leaves out what counts under the notes at the end as the chapters did that they belong to."""
+    for back in [heading for heading in named if _may_be_notes(text, heading)][:_MOST_NOTES]:
+        counted = {run[0].form for run in runs if run[0].start < back.start}
+        again = [run[0] for run in runs if run[0].start > back.start and run[0].form in counted]
+        if any(gap(text, back, first) <= SMALL_GAP_WORDS for first in again):
+            starts = {first.start for first in again}
+            return [run for run in runs if run[0].start not in starts]
+    return list(runs)
+
+
+def without_noted_titles(
+    text: str, titles: Sequence[Heading], named: Sequence[Heading], noted: Set[int]
+) -> list[Heading]:
+    """Leaves out titles that come again under the notes at the end, and those that stand at `noted`."""
+    notes = min((back.start for back in named if _may_be_notes(text, back)), default=len(text))
+    before = {title.title.casefold() for title in titles if title.start < notes}
+    return [
+        title
+        for title in titles
+        if title.start < notes or (title.title.casefold() not in before and title.start not in noted)
+    ]
+
+
+def _may_be_notes(text: str, heading: Heading) -> bool:
+    return heading.kind == "back" and 2 * heading.start > len(text)
 
 
 def is_announced(run: Sequence[Heading], runs: Sequence[Sequence[Heading]]) -> bool:

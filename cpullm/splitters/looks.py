@@ -136,6 +136,8 @@ def _named(line: str, words: Sequence[str]) -> Look | None:
     kind = named_kind("-".join(names))
     if kind and not (kind == "back" and line[-1] == ":"):
         return Look("-".join(names), None, kind)
+    if len(words) == 1 and (kind := vocabulary.kind_alone(names[0])):
+        return Look("contents" if kind == "contents" else names[0], None, kind)
     if 1 < len(words) <= 3 and (kind := named_kind(names[-1])) and kind != "body" and is_titled(words):
         return Look(names[-1], None, kind)
     kind = named_kind(names[0]) if len(names) > 1 else None
@@ -194,7 +196,7 @@ def _bare_number(words: Sequence[str], *, alone: bool) -> Look | None:
     stopped = last.endswith(_ENDS_NUMBER) or rest[0] == "—"
     if not stopped and not (_is_open_title(number, rest) and alone):
         return None
-    if plain(_head(rest[0])) in vocabulary.divisions():
+    if not form and plain(_head(rest[0])) in vocabulary.divisions():
         return None
     return Look(form, number.value, bare=False, letter=letter)
 

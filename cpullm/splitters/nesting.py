@@ -11,6 +11,9 @@ from cpullm.splitters.headings import Heading
 
 SMALL_GAP_WORDS = 40
 """Up to so many words between two headings the first has hardly a text of its own."""
+_CAST_WORDS = 150
+_MOST_WORKS = 60
+_ROOM = 12
 LONG_GAP = 5000
 """The words counted between headings at most; what is longer in characters counts as so many."""
 
@@ -37,6 +40,43 @@ def forms_above(text: str, chosen: Sequence[Heading]) -> dict[str, set[str]]:
         for form, children in opens.items()
         if children.total() * 2 >= count[form] and children.total() > 0
     }
+
+
+def works(text: str, chains: Sequence[Sequence[Heading]], titles: Sequence[Heading]) -> list[Heading]:
+    """A title above each of the runs that begin again, if every one has such a title: plays in one volume."""
+    firsts = sorted((chain[0] for chain in chains), key=lambda heading: heading.start)
+    if not 1 < len(firsts) <= _MOST_WORKS or {(first.form, first.number) for first in firsts} != {(firsts[0].form, 1)}:
+        return []
+    lasts = [0, *sorted(chain[-1].end for chain in chains)]
+    above = [_titles_above(text, titles, first, last) for first, last in zip(firsts, lasts, strict=False)]
+    if not all(above) or len({block[-1].title for block in above}) == 1 == len({len(block) for block in above}):
+        return []
+    most = min(len(block) for block in above[1:])
+    found = [_most_room(text, block[-most:]) for block in above]
+    return found if len({title.title.casefold() for title in found}) == len(found) else []
+
+
+def _titles_above(text: str, titles: Sequence[Heading], first: Heading, last: int) -> list[Heading]:
+    """The titles over a heading with little between them and much text before them."""
+    starts = [title.start for title in titles]
+    block: list[Heading] = []
+    below = first
+    for title in reversed(titles[: bisect(starts, first.start)]):
+        if title.start <= last or gap(text, title, below) > _CAST_WORDS:
+            break
+        block.insert(0, title)
+        below = title
+    return block if block and len(text[last : block[0].start].split(None, SMALL_GAP_WORDS)) >= SMALL_GAP_WORDS else []
+
+
+def _most_room(text: str, block: Sequence[Heading]) -> Heading:
+    return max(block, key=lambda title: blank_above(text, title))
+
+
+def blank_above(text: str, heading: Heading) -> int:
+    """Line breaks above a heading, up to a handful."""
+    above = text[max(0, heading.start - _ROOM) : heading.start]
+    return above[len(above.rstrip()) :].count("\n")
 
 
 class Places:

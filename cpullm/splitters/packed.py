@@ -56,7 +56,7 @@ def tokens(document: Document, chunk_tokens: int, count_tokens: Callable[[str], 
 def matches(document: Document, pattern: str) -> list[Section]:
     """A section after each match of a regular expression, which is its heading; `^` and `$` are line ends.
 
-    Empty if nothing matches. A pattern that takes too long on a text is an InputError.
+    Empty if nothing matches. InputError if the pattern takes too long on this text.
     """
     start, end = gutenberg.body(document.text)
     compiled = regex.compile(pattern, regex.MULTILINE)
@@ -67,9 +67,7 @@ def matches(document: Document, pattern: str) -> list[Section]:
             if match.group().strip()
         ]
     except TimeoutError:
-        raise InputError(
-            f"{document.id}: the pattern {pattern!r} took more than {_PATTERN_SECONDS:.0f} s; make it simpler."
-        ) from None
+        raise InputError(f"The pattern {pattern!r} took more than {_PATTERN_SECONDS:.0f} s; make it simpler.") from None
     if not found:
         return []
     ends = [*(left for left, _ in found[1:]), end]

@@ -11,13 +11,14 @@ from cpullm.splitters import gutenberg
 from cpullm.splitters.extents import stripped
 
 _MOST_FRONT_MATTER = 0.25
+_EMPTY = "The text is empty."
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
     """A heading, from `start` to `text`, and the text under it, to `end`, where the next section starts.
 
-    `kind` is body, front, back, or heading if all of it is: a part's title and what little stands under it.
+    `kind` is body, front or back.
     """
 
     kind: str
@@ -60,14 +61,14 @@ def chunks(document: Document, sections: Sequence[Section]) -> tuple[tuple[Chunk
     for section in sections:
         start, end = stripped(document.text, section.text, section.end)
         spans += _spans(section, start, end)
-        if start < end and section.kind != "heading":
+        if start < end:
             line = lines.at(section.start if section.start < section.text else start)
             text = document.text[start:end]
             made.append(
                 Chunk(document.id, len(made), section.levels, section.title, section.kind, line, start, end, text)
             )
     if not made:
-        made = [Chunk(document.id, 0, (), document.title, "body", 1, 0, 0, "", document.error)]
+        made = [Chunk(document.id, 0, (), document.title, "body", 1, 0, 0, "", document.error or _EMPTY)]
     return tuple(made), tuple(spans)
 
 

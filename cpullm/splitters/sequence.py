@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
-from cpullm.splitters import runs
+from cpullm.splitters import runs, vocabulary
 from cpullm.splitters.headings import LISTED, MIXED, NUMBERED, TITLE, Heading
-from cpullm.splitters.looks import DATE, named_kind
+from cpullm.splitters.lookalikes import BARE, without_noted, without_noted_titles
+from cpullm.splitters.looks import DATE, is_known, named_kind
 from cpullm.splitters.nesting import LONG_GAP, SMALL_GAP_WORDS, flat, forms_above, gap
 
 _FEW_WORDS = 8
@@ -28,8 +29,11 @@ def headings(text: str, found: Sequence[Heading]) -> list[Heading]:
     found = [heading for heading in found if heading.form not in (LISTED, NUMBERED)]
     kept = _without_contents(text, runs.counting(text, runs.styled(_seldom(found))))
     kept = [heading for heading in kept if heading.kind != "contents" or named_kind(heading.form) == "contents"]
-    chains = runs.chains(text, kept)
     named = [heading for heading in kept if heading.number is None and heading.form not in (TITLE, MIXED, DATE)]
+    every = runs.chains(text, kept)
+    chains = without_noted(text, every, named)
+    noted = {chain[0].start for chain in every} - {chain[0].start for chain in chains}
+    told = without_noted_titles(text, told, named, noted)
     chains = _without_notes(text, chains, named)
     numbered = flat(chains)
     titles = _titles(text, told, numbered)
@@ -161,6 +165,7 @@ def _outside(numbered: Sequence[Heading], titles: Sequence[Heading]) -> list[Hea
 
 
 def _without_contents(text: str, found: list[Heading]) -> list[Heading]:
+    times = Counter((heading.form, heading.number) for heading in found)
     last_place = {(heading.form, heading.number): place for place, heading in enumerate(found)}
     last_title = {_listed_title(heading): place for place, heading in enumerate(found)}
     kept: list[Heading] = []
@@ -171,14 +176,33 @@ def _without_contents(text: str, found: list[Heading]) -> list[Heading]:
         if gaps[-1] > SMALL_GAP_WORDS:
             block = found[first : place + 1]
             again = [last_place[heading.form, heading.number] > place for heading in block]
-            if len(block) <= _FEW_ENTRIES:
+            if any(heading.number is None and heading.kind == "contents" for heading in block):
+                again = [times[heading.form, heading.number] > 1 for heading in block]
+            elif len(block) <= _FEW_ENTRIES:
                 again = [last_title[_listed_title(heading)] > place for heading in block]
             once = last_title[_listed_title(heading)] == place and heading.number is not None
             body = _after_contents(block, gaps, again, once and all(other.form != heading.form for other in block[:-1]))
-            kept += [heading for heading, gap_ in zip(block[:body], gaps, strict=False) if _is_front(heading, gap_)]
+            needed = _needed(block, times)
+            kept += [
+                heading
+                for heading, gap_ in zip(block[:body], gaps, strict=False)
+                if heading.form in needed or _is_front(heading, gap_)
+            ]
             kept += block[body:]
             first, gaps = place + 1, []
     return kept
+
+
+def _needed(block: Sequence[Heading], times: Counter[tuple[str, int | None]]) -> set[str]:
+    """The forms whose headings come only in this block and go on with a count that stands outside it."""
+    keys = [(heading.form, heading.number) for heading in block if heading.number is not None]
+    again = {form for form, number in keys if times[form, number] > 1 or form[:1] in (BARE, ".") or not is_known(form)}
+    return {
+        form
+        for form, number in keys
+        if form not in again
+        and any(times[form, near] and (form, near) not in keys for near in (number - 1, number + 1))
+    }
 
 
 def _after_contents(block: list[Heading], gaps: list[int], again: list[bool], stands_out: bool) -> int:
@@ -213,8 +237,9 @@ def _listed_title(heading: Heading) -> str:
 
 
 def _is_front(heading: Heading, words: int) -> bool:
-    """Whether a heading just before a table of contents has a text of its own, as a short preface has."""
-    return heading.number is None and heading.form not in (TITLE, MIXED) and words > _FEW_WORDS
+    """Whether a heading of a block is the list's name or has a text of its own, as a short preface before it has."""
+    named = heading.number is None and heading.form not in (TITLE, MIXED)
+    return named and (words > _FEW_WORDS or heading.kind == "contents")
 
 
 def _can_open(block: list[Heading], place: int) -> bool:
@@ -244,6 +269,7 @@ def _with_named(text: str, numbered: list[Heading], named: list[Heading]) -> lis
             heading = replace(heading, kind="front")
         elif after is None and heading.kind == "front":
             heading = replace(heading, kind="back")
-        if place == 0 or after is None or numbered[place - 1].form != after.form or after.number == 1:
+        inner = heading.form in vocabulary.interludes() and after and gap(text, heading, after) > SMALL_GAP_WORDS
+        if place == 0 or after is None or inner or numbered[place - 1].form != after.form or after.number == 1:
             chosen.append(heading)
     return sorted([*numbered, *chosen], key=lambda heading: heading.start)

@@ -19,7 +19,7 @@ hauptstuck
 hauptteil nacht tag abend vorlesung artikel lektion stuck bild handlung paragraph bd
 capitulo cap libro parte tomo acto escena carta canto jornada cuadro articulo leccion titulo seccion noche tratado
 capitolo atto scena quadro lettera giornata novella sezione articolo lezione titolo notte volume
-ato cena quadro artigo secao seccao licao noite
+ato cena quadro artigo secao seccao licao noite livro
 hoofdstuk hoofdst boek deel bedrijf toneel tooneel brief zang afdeling afdeeling tafereel
 kapitlet bok boken delen del brev scen sang akten kapittel kapitlerne bog bind optrin handling bind
 luku osa kirja runo naytos kohtaus laulu jakso peatukk
@@ -53,6 +53,7 @@ predmluva uvod predgovor eloszo bevezetes prefata introducere cuvant-inainte п�
 प्रस्तावना भूमिका antaŭparolo praefatio praefatio prooemium 序 序言 前言 自序 緒言 绪言 緒論 绪论 引言 凡例
 はしがき まえがき
 はじめに 머리말 서문 서론 loi-tua kata-pengantar pengantar to-the-reader author's-note author's-preface
+title-page half-title copyright-page
 au-lecteur an-den-leser al-lettore al-lector prologo-del-autor
 """,
     "body": """
@@ -82,6 +83,7 @@ posłowie przypisy dodatek objasnienia doslov poznamky dodatek pogovor biljeske 
 אחרית-דבר
 परिशिष्ट टिप्पणी notoj apendico 附錄 附录 後記 后记 跋 註釋 注释
 あとがき おわりに 付録 후기 부록 참고문헌 phu-luc loi-bat lampiran
+about-the-author about-the-authors about-the-translator about-the-publisher uncopyright further-reading
 transcriber's-note transcriber's-notes transcriber-note transcriber-notes
 """,
     "contents": """
@@ -95,6 +97,12 @@ tartalomjegyzek cuprins содержание оглавление зміст с�
 index-of-chapters
 """,
 }
+# Names that only a line with nothing else has: before or after other words they say nothing.
+_ALONE = {"table": "contents", "copyright": "front", "imprint": "front", "titlepage": "front", "sources": "back"}
+_INTERLUDES = """
+interlude intermezzo entr'acte zwischenspiel interludio interludi intermede mellanspel mellemspil mellomspill
+tussenspel interludium интерлюдия 幕間 间章
+"""
 _LAST = """
 last final letzte letzter letztes derniere dernier ultima ultimo laatste sista siste последняя последний
 """
@@ -160,9 +168,20 @@ def articles() -> frozenset[str]:
 
 
 @cache
+def interludes() -> frozenset[str]:
+    """Names of what stands between two numbered units and has no number itself."""
+    return frozenset(plain(word) for word in _INTERLUDES.split())
+
+
+@cache
 def lasts() -> frozenset[str]:
     """Words for the last of a count, as in `fourth and last`."""
     return frozenset(plain(word) for word in _LAST.split())
+
+
+def kind_alone(name: str) -> str | None:
+    """The kind of a name that tells something only where nothing else stands on its line."""
+    return _ALONE.get(name)
 
 
 @cache
