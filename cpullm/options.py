@@ -153,8 +153,17 @@ class Hygiene:
         limits = {option.name: option.metadata for option in fields(self)}
         _check("similarity", self.similarity, limits["similarity"], float)
         _check("n_permutations", self.n_permutations, limits["n_permutations"], int)
-        if self.languages is not None and (isinstance(self.languages, str) or not self.languages):
-            raise OptionError(f"languages must be a tuple of tags like ('en', 'de') or None, got {self.languages!r}.")
+        if self.languages is not None:
+            object.__setattr__(self, "languages", _tags(self.languages))
+
+
+def _tags(languages: Any) -> tuple[str, ...]:
+    if not isinstance(languages, (tuple, list)) or not languages:
+        raise OptionError(f"languages must be a tuple of tags like ('en', 'de') or None, got {languages!r}.")
+    for tag in languages:
+        if not (isinstance(tag, str) and regex.fullmatch("[a-z]{2}|und", tag)):
+            raise OptionError(f"languages must be two small letters each, as 'en', or 'und'; got {tag!r}.")
+    return tuple(languages)
 
 
 def _check_pattern(pattern: str) -> None:

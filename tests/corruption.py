@@ -21,10 +21,12 @@ SIGNATURES = (
 _NUMBERS = (b"0", b"-1", b"1", b"2", b"4", b"255", b"65536", b"2147483647", b"4294967296", b"9" * 20, b"1e999")
 _PIECES = (
     *(b"\0", b"\r", b"\n" * 5000, b" " * 5000, b"I" * 5000, b"\xff" * 9, b"\xed\xa0\x80", b"\xe2\x80\xae"),
-    *(b"<", b">", b"]]>", b"<!--", b"<![CDATA[", b"&e;" * 99, b"%", b"\\", b'"', b"../"),
+    *(b"<", b">", b"]]>", b"<!--", b"<!---->" * 99, b"<![CDATA[", b"&e;" * 99, b"%", b"\\", b'"', b"../"),
     *(b"obj", b"endstream", b"<<", b"[", b"(", b"/Kids"),
 )
 _TAGS = b"div p blockquote table td ul li w:tbl w:sdt w:p a h1 svg b".split()
+
+_BEGINNINGS = (b"<!---->", b"<!-- -->\n", b"<!--", b"<?xml ?>", b"\n", b" ", b"---\n", b"\xef\xbb\xbf", b'"')
 
 Change = Callable[[bytes, Random], bytes]
 
@@ -88,6 +90,17 @@ def _with_piece(data: bytes, random: Random) -> bytes:
     return data[:at] + random.choice(_PIECES) + data[at:]
 
 
+def _begun(data: bytes, random: Random) -> bytes:
+    """The same thing very often before all else, where formats and encodings are told."""
+    return random.choice(_BEGINNINGS) * random.choice((1, 30, 1000, 20_000)) + data
+
+
+def _with_leader(data: bytes, random: Random) -> bytes:
+    """A paragraph that is one long run of a sign, as in a table of contents that lacks its number."""
+    at, sign = random.randint(0, len(data)), random.choice((b"-", b"_", b". ", b"!", b"I", b"'"))
+    return data[:at] + b"\n\nA" + sign * random.choice((10, 300, 20_000)) + b"\n\n" + data[at:]
+
+
 def _with_number(data: bytes, random: Random) -> bytes:
     found = [match.span() for match in re.finditer(rb"\d+", data[:200_000])]
     if not found:
@@ -133,7 +146,7 @@ def _gzipped(data: bytes, random: Random) -> bytes:
 
 _ANY: tuple[Change, ...] = (
     *(_flipped, _flipped, _cut, _without_piece, _with_noise, _doubled, _with_piece, _with_piece, _with_number),
-    *(_nested, _marked, _with_entities, _other_encoding, _gzipped),
+    *(_begun, _with_leader, _nested, _marked, _with_entities, _other_encoding, _gzipped),
 )
 
 

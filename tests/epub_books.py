@@ -51,6 +51,13 @@ def book(files: dict[str, str | bytes]) -> bytes:
     return made.getvalue()
 
 
+def cut_book(n_files: int, n_words: int = 20) -> bytes:
+    """A book of one paragraph that is cut into so many files."""
+    piece = xhtml("<p>" + "and on " * n_words + "</p>")
+    names = [f"{n}.html" for n in range(n_files)]
+    return book({"OEBPS/book.opf": opf(names), **{f"OEBPS/{name}": piece for name in names}})
+
+
 def epub2(chapters: dict[str, str], points: list[tuple[str, str]], **options: str) -> Document:
     files = {f"OEBPS/{name}": xhtml(body) for name, body in chapters.items()}
     package = opf(list(chapters), extra=NCX_ITEM, **options)

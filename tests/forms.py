@@ -20,6 +20,7 @@ ROMAN = (
 ).split()
 _WORDS = {
     "latin": "the grey boat left early while rain fell on quiet roofs and someone counted bread near an old door",
+    "german": "das Boot fuhr früh ab während für jemanden Regen über Dächer fiel und eine Tür schön im Grünen zählte",
     "cyrillic": "серая лодка вышла рано пока дождь падал на тихие крыши и кто то считал хлеб у старой двери",
     "greek": "η βάρκα έφυγε νωρίς ενώ βροχή έπεφτε στις ήσυχες στέγες και κάποιος μετρούσε ψωμί κοντά στην πόρτα",
     "arabic": "خرج القارب باكرا بينما نزل المطر على السطوح الهادئة وعد رجل الخبز قرب باب قديم",
@@ -148,6 +149,7 @@ def score(form: Form) -> Score:
 
 def forms() -> Iterator[Form]:
     """All made-up books."""
+    from tests.form_books import BOOKS
     from tests.form_layouts import LAYOUTS
     from tests.form_patterns import PATTERNS, SPELLED
     from tests.form_traps import TRAPS
@@ -157,7 +159,7 @@ def forms() -> Iterator[Form]:
         yield _form(name, Book(script).units(heads))
     for name, script, pattern, words in SPELLED:
         yield _form(name, Book(script).units(pattern.format(w=word.replace("_", " ")) for word in words.split()))
-    for name, layout in (LAYOUTS | TRAPS).items():
+    for name, layout in (LAYOUTS | TRAPS | BOOKS).items():
         yield _form(name, layout())
 
 

@@ -26,7 +26,7 @@ from random import Random
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from tests import corruption, makers
+from tests import corruption, epub_books, makers
 
 FORMATS = ("pdf", "epub", "docx", "html", "markdown", "text", "table", "random")
 _MEMORY = 2 << 30
@@ -72,7 +72,7 @@ def files(format_: str) -> list[tuple[str, bytes]]:
             ("it.pdf", lambda: makers.pdf_page(b"BT /F 12 Tf 14 TL 30 500 Td (one) Tj T* (two) Tj (three) ' ET " * 4)),
             ("it.pdf", lambda: makers.pdf_scan(2)),
         ],
-        "epub": [("it.epub", makers.epub)],
+        "epub": [("it.epub", makers.epub), ("it.epub", lambda: epub_books.cut_book(200))],
         "docx": [
             (
                 "it.docx",

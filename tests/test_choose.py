@@ -57,6 +57,38 @@ class TestAuto:
                 blocks.paragraph(PROSE)
         assert titles(checked(blocks.document("d"))) == [("Dough",), ("Filling",)]
 
+    def test_marked_headings_are_surer_than_numbers_that_only_some_of_them_have(self) -> None:
+        done = checked(marked((1, "Report"), (2, "Summary"), (2, "1. Markets"), (3, "1.1 Home"), (2, "2. Finance")))
+        assert [title[-1] for title in titles(done)] == ["Report", "Summary", "1. Markets", "2. Finance"]
+
+    def test_sections_that_are_too_long_are_cut_at_the_next_level(self) -> None:
+        document = marked((1, "One"), (2, "a"), (2, "b"), (1, "Two"), (2, "c"), (2, "d"))
+        assert titles(checked(document)) == [("One",), ("Two",)]
+        assert len(checked(document, Splitting(chunk_tokens=32)).chunks) == 6
+
+    def test_headings_that_only_hold_others_do_not_divide(self) -> None:
+        blocks = Blocks()
+        for level, title in [(1, "One"), (2, "a"), (2, "b"), (1, "Two"), (2, "c")]:
+            blocks.heading(title, level)
+            blocks.paragraph(PROSE if level == 2 else "")
+        assert titles(checked(blocks.document("d"))) == [("One", "a"), ("One", "b"), ("Two", "c")]
+
+    def test_lines_in_the_midst_of_marked_headings_are_no_chapters(self) -> None:
+        blocks = Blocks()
+        for title in ("Usage", "Notes on use"):
+            blocks.heading(title, 1)
+            blocks.paragraph(book("CHAPTER I", "CHAPTER II"))
+        assert titles(checked(blocks.document("d"))) == [("Usage",), ("Notes on use",)]
+
+    def test_an_introduction_is_a_part_of_a_report(self) -> None:
+        assert titles(checked(marked((1, "Introduction"), (1, "Results")))) == [("Introduction",), ("Results",)]
+        numbered = book("Chapter 1: Introduction", "Chapter 2: Methods", "Chapter 3: Results")
+        assert len(titles(checked(Document("d", numbered)))) == 3
+
+    def test_a_preface_and_acknowledgements_are_front_and_back_matter(self) -> None:
+        document = marked((1, "Preface"), (1, "The Mill"), (1, "The Weir"), (1, "Acknowledgements"))
+        assert [chunk.kind for chunk in checked(document).chunks] == ["front", "body", "body", "back"]
+
     def test_an_unnumbered_heading_marked_like_the_chapters_is_one_too(self) -> None:
         done = checked(marked((1, "A Book"), (2, "Chapter 1"), (2, "Chapter 2"), (2, "The Storm"), (2, "Chapter 3")))
         assert (done.splitter, [chunk[-1] for chunk in titles(done)]) == (
@@ -162,6 +194,18 @@ class TestRegex:
     def test_what_cannot_work_is_refused(self, splitting: dict[str, object], says: str) -> None:
         with pytest.raises(OptionError, match=says):
             Splitting(**splitting)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", ["# {}", "## {} ##", "{}\n=====", "{}\n-----"])
+def test_markdowns_markup_is_part_of_its_headings(form: str) -> None:
+    pytest.importorskip("markdown_it")
+    from cpullm.readers import markdown
+
+    names = ["Usage", "Terms", "Chapter 1", "Chapter 2"]
+    text = "".join(f"{form.format(name)}\n\n{PROSE}\n\n" for name in names)
+    for splitter in ("auto", "headings", "chapters"):
+        chunks = checked(markdown.parse(text.encode(), "d"), Splitting(splitter)).chunks
+        assert [(chunk.title, chunk.text) for chunk in chunks] == [(name, PROSE.strip()) for name in names]
 
 
 heading = st.sampled_from(["Chapter 1", "II", "Preface", "THE END"]) | st.text(max_size=40)

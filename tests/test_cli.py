@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -111,6 +113,20 @@ class TestSplit:
 
     def test_an_unknown_book_is_refused_with_what_is_near(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert "did you mean dracula?" in _refusal(["split", "drakula"], capsys)
+
+    def test_an_empty_name_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "is empty" in _refusal(["split", ""], capsys)
+
+    def test_a_full_disk_behind_the_output_is_one_line(self, book: Path) -> None:
+        command = [sys.executable, "-m", "cpullm.cli", "split", str(book)]
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "No space left" in done.stderr
+
+    def test_what_a_terminal_would_obey_is_not_shown(self, book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        book.write_text("A \x1b[31mred text.", encoding="utf-8")
+        assert main(["split", str(book)]) == 0
+        assert "\x1b" not in capsys.readouterr().out
 
     def test_a_missing_file_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "does not exist" in _refusal(["split", str(tmp_path / "none.txt")], capsys)

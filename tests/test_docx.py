@@ -219,6 +219,12 @@ def test_tables_as_deep_as_the_parser_allows_are_read() -> None:
     assert of_body(deep) == "x"
 
 
+@pytest.mark.parametrize("level", ["9" * 5000, "²", "-1", "1.5", ""])
+def test_an_outline_level_that_is_none_makes_no_heading(level: str) -> None:
+    styled = paragraph(f"<w:pPr><w:outlineLvl w:val='{level}'/></w:pPr>" + run("One"))
+    assert headings(parsed(makers.docx_body(styled))) == []
+
+
 def test_styles_based_on_each_other_in_a_long_chain_take_no_long() -> None:
     chain = "".join(
         f"<w:style w:type='paragraph' w:styleId='s{k}'><w:basedOn w:val='s{k + 1}'/></w:style>" for k in range(20_000)
@@ -229,6 +235,12 @@ def test_styles_based_on_each_other_in_a_long_chain_take_no_long() -> None:
     began = time.perf_counter()
     assert headings(parsed(made)) == [(2, "One")]
     assert time.perf_counter() - began < 2
+
+
+def test_a_member_whose_name_no_archive_can_hold_is_damage() -> None:
+    made = makers.zip_of({"a" * 40_000: b""}).replace(b"a", b"\x82")  # é, of two bytes once it is UTF-8
+    with pytest.raises(InputError, match=r"^is a damaged DOCX "):
+        parsed(made)
 
 
 def test_entities_do_not_grow() -> None:

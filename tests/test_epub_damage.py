@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpullm.errors import CpullmError, InputError, MachineError
-from cpullm.readers import epub, markup
-from tests.epub_books import LONG, NAV_ITEM, NCX_ITEM, book, epub2, ncx, opf, xhtml
+from cpullm.readers import epub, markup, navigation
+from tests.epub_books import LONG, NAV_ITEM, NCX_ITEM, book, cut_book, epub2, ncx, opf, xhtml
 
 SEED = book(
     {
@@ -86,12 +86,28 @@ def test_a_navigation_of_very_many_points_takes_no_long():
 
 
 def test_a_paragraph_cut_into_very_many_files_takes_no_long():
-    piece = xhtml("<p>" + "and so it went on and on " * 20 + "</p>")
-    names = [f"{n}.html" for n in range(1500)]
-    made = book({"OEBPS/book.opf": opf(names), **{f"OEBPS/{name}": piece for name in names}})
+    made = cut_book(1500, 60)
     started = time.monotonic()
-    assert epub.parse(made, "book").text.count("went") == 30_000
+    assert epub.parse(made, "book").text.count("\n") == 1
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "nav", ["<li><b>" * 110 + "<b/>" * 100_000, "<li><span>" * 110 + "rain " * 100_000], ids=["elements", "text"]
+)
+def test_a_navigation_nested_deep_takes_no_long(nav: str) -> None:
+    files = {"OEBPS/a.html": xhtml("<p>It rained.</p>"), "OEBPS/nav.xhtml": f"<html><body><nav><ol>{nav}"}
+    made = book({"OEBPS/book.opf": opf(["a.html"], extra=NAV_ITEM), **files})
+    started = time.monotonic()
+    assert epub.parse(made, "book").text == "It rained.\n"
+    assert time.monotonic() - started < 5
+
+
+def test_titles_without_end_in_the_navigation_fill_no_memory() -> None:
+    root = markup.xml("<ncx>" + "<navPoint><navLabel>" * 100 + "rain " * 20_000)
+    points = navigation.ncx_points(root, "toc.ncx")
+    assert len(points) == 100
+    assert max(len(point.title) for point in points) < 2000
 
 
 def test_a_missing_lxml_is_named(monkeypatch):

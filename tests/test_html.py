@@ -198,6 +198,7 @@ HOSTILE = {
     "tables": "<table><tr><td>" * 5000 + "rain",
     "comments": "<!---->" * 50_000 + "rain",
     "open comments": "rain" + "<!--" * 50_000,
+    "page numbers": "<span class=pagenum>" * 1000 + "<b> </b>" * 10_000 + "rain that fell and fell",
     "links": "<a href=x>" * 20_000 + "rain",
     "buttons": "<p>" + "<button>x</button> rain" * 20_000,
     "controls": "<p>ra\0i\x01n",

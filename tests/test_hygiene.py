@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 import unicodedata
 
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cpullm.errors import OptionError
-from cpullm.hygiene import language, minhash, normalized, normalized_document
+from cpullm.errors import MachineError, OptionError
+from cpullm.hygiene import check_installed, language, minhash, normalized, normalized_document
 from cpullm.options import Hygiene
 from cpullm.readers.blocks import Blocks
 from cpullm.records import Document
+from tests.encoding_table import TEXTS
 
 ODD = "aé\u0301-\u00ad\u200b\ufeff\u00a0\u3000\ufb01\ufb03\t \n\r\x00\x0c\u2028Ab–的。"
 WORDS = [f"{first}{second}{third}" for first in "bcdfglmnprstvw" for second in "aeiou" for third in ("nd", "rt", "l")]
@@ -119,11 +121,11 @@ def test_a_marked_document_of_nothing_visible_is_empty() -> None:
 @pytest.mark.parametrize(
     ("text", "tag"),
     [
-        ("It was the best of times, it was the worst of times.", "en"),
+        (TEXTS["en"][:60], "en"),
         ("Der Hund schläft im Garten, während die Katze wacht.", "de"),
-        ("Longtemps, je me suis couché de bonne heure.", "fr"),
-        ("Все счастливые семьи похожи друг на друга, каждая несчастлива по-своему.", "ru"),
-        ("第一回 甄士隐梦幻识通灵 贾雨村风尘怀闺秀", "zh"),
+        (TEXTS["fr"][:60], "fr"),
+        (TEXTS["ru"][:60], "ru"),
+        (TEXTS["zh"][:24], "zh"),
         ("", "und"),
         ("ok", "und"),
         ("1, 2, 3 *** 4711", "und"),
@@ -135,7 +137,14 @@ def test_the_language_of_a_text(text: str, tag: str) -> None:
 
 def test_a_licence_in_another_language_at_the_front_does_not_count() -> None:
     licence = "This work is in the public domain and may be copied by anyone for any purpose whatever. " * 20
-    assert language(licence + "Longtemps, je me suis couché de bonne heure, et mes yeux se fermaient. " * 300) == "fr"
+    assert language(licence + TEXTS["fr"] * 30) == "fr"
+
+
+def test_a_missing_package_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_installed()
+    monkeypatch.setitem(sys.modules, "py3langid", None)
+    with pytest.raises(MachineError, match=r"^Hygiene needs the package py3langid; .* 'cpullm\[hygiene\]'\.$"):
+        check_installed()
 
 
 @given(st.text(), st.text())
@@ -163,10 +172,23 @@ def test_signatures_estimate_the_share_of_common_shingles(share: float) -> None:
 
 
 def test_texts_without_spaces_are_compared_by_characters() -> None:
-    first = "此开卷第一回也。作者自云曾历过一番梦幻之后,故将真事隐去,而借通灵说此《石头记》一书也,故曰甄士隐云云。"
+    first, other = TEXTS["zh"][:90], TEXTS["zh"][90:]
     assert similarity(first, first.replace(",", "\n")) == 1.0
-    assert similarity(first, first + "但书中所记何事何人") > 0.6
-    assert similarity(first, "当日地陷东南,这东南有个姑苏城,城中阊门,最是红尘中一二等富贵风流之地。") < 0.1
+    assert similarity(first, first + other[:20]) > 0.6
+    assert similarity(first, other) < 0.1
+
+
+def test_a_run_is_of_five_words_or_nine_characters_by_the_script_it_begins_in() -> None:
+    words, characters = "one two three four five six seven", "早晨邮递员送来两封信和"
+    assert (len(minhash.shingles(words)), len(minhash.shingles(characters))) == (3, 3)
+    both = set(minhash.shingles(f"{words} {characters}").tolist())
+    assert len(both) == 7 + 3
+    assert both > {*minhash.shingles(words).tolist(), *minhash.shingles(characters).tolist()}
+
+
+@pytest.mark.parametrize("text", ["早晨", "早晨邮 a b c d e", "a b c d e f 早晨", "a 早"])
+def test_every_text_with_a_word_has_a_shingle(text: str) -> None:
+    assert minhash.shingles(text).size
 
 
 def test_short_texts_are_alike_only_if_all_their_words_are() -> None:
@@ -199,8 +221,18 @@ def test_components_are_what_pairs_connect(pairs: list[tuple[str, str]]) -> None
         ({"n_permutations": 1.5}, "n_permutations must be a whole number"),
         ({"languages": "en"}, "languages must be a tuple"),
         ({"languages": ()}, "languages must be a tuple"),
+        ({"languages": {"en": 1}}, "languages must be a tuple"),
+        ({"languages": ("en", "English")}, r"two small letters .*; got 'English'\.$"),
+        ({"languages": [""]}, r"got ''\.$"),
+        ({"languages": ("EN",)}, r"got 'EN'\.$"),
+        ({"languages": ("de\n",)}, r"got 'de\\n'\.$"),
+        ({"languages": (None,)}, r"got None\.$"),
     ],
 )
 def test_options_that_cannot_work_are_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         Hygiene(**values)  # type: ignore[arg-type]
+
+
+def test_languages_are_a_tuple_whatever_they_were_given_as() -> None:
+    assert Hygiene(languages=["en", "und"]).languages == ("en", "und")  # type: ignore[arg-type]

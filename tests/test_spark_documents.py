@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import json
 import resource
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from cpullm.spark import documents, rows
 BOOK = "".join(f"CHAPTER {n}\n\n{'The miller sold his boat to Ann. ' * 40}\n\n\n" for n in ("I", "II", "III", "IV"))
 HTML = "<html><body><h1>One</h1><p>First text of it.</p><h1>Two</h1><p>Second text of it.</p></body></html>"
 NAMES = [
+    "a+b%2Bc.txt",
     "a b.txt",
     "100%.txt",
     "x%20y.txt",
@@ -100,7 +103,7 @@ def test_any_name_is_read_and_is_the_id(spark, tmp_path, folder):
         (tmp_path / folder / name).write_text(f"Text of {name}", "utf-8")
     found = on_spark.read_files(spark, tmp_path / folder).collect()
     assert {(line.document_id, line.text, line.error) for line in found} == {(n, f"Text of {n}", None) for n in NAMES}
-    one = on_spark.read_files(spark, tmp_path / folder / NAMES[7]).first()
+    one = on_spark.read_files(spark, tmp_path / folder / "[x] {y}.txt").first()
     assert (one.document_id, one.text) == ("[x] {y}", "Text of [x] {y}.txt")
 
 
@@ -167,9 +170,9 @@ def test_a_path_without_files_is_refused_in_one_line(spark, tmp_path, path, mess
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("max_bytes", [0, 2**31])
+@pytest.mark.parametrize("max_bytes", [0, 2**31, "5", 1.5, True, None])
 def test_a_limit_that_spark_cannot_have_is_refused(max_bytes):
-    with pytest.raises(OptionError, match=f"max_bytes must be from 1 to 2147483647, got {max_bytes}"):
+    with pytest.raises(OptionError, match=f"max_bytes must be a whole number from 1 to 2147483647, got {max_bytes!r}"):
         on_spark.Reading(max_bytes=max_bytes)
 
 
@@ -202,13 +205,31 @@ def test_a_table_gives_the_chunks_of_its_texts_and_bad_rows_say_why(spark):
         "a": None, "b": "The text is null.", "": "The id is null.", "d": None,
     }  # fmt: skip
     assert all(BOOK[line["start"] : line["end"]] == line["text"] for line in found if line["document_id"] == "a")
-    assert len([line for line in found if line["document_id"] == "a"]) == 4
+    assert len([line for line in found if line["document_id"] == "a"]) == 1
+
+
+def test_texts_of_a_table_stay_whole_unless_a_splitting_is_given(spark):
+    frame = spark.createDataFrame([("a", BOOK)], "id string, text string")
+    assert [line["splitter"] for line in collected(on_spark.split_table(frame))] == ["whole"]
+    assert len(collected(on_spark.split_table(frame, splitting=Splitting("chapters")))) == 4
+
+
+def test_rows_of_a_table_in_a_folder_stay_whole_and_a_books_chapters_do_not(spark, tmp_path):
+    (tmp_path / "a#1.txt").write_text(BOOK, "utf-8")
+    (tmp_path / "t.jsonl.gz").write_bytes(gzip.compress(json.dumps({"id": "x", "text": BOOK}).encode()))
+
+    def counts(splitting: Splitting | None) -> Counter[str]:
+        return Counter(line["document_id"] for line in collected(on_spark.split_files(spark, tmp_path, splitting)))
+
+    assert counts(None) == {"a#1.txt": 4, "t.jsonl.gz#x": 1}
+    assert counts(Splitting("chapters")) == {"a#1.txt": 4, "t.jsonl.gz#x": 4}
 
 
 def test_every_document_of_a_table_gives_a_row(spark):
     table = [("empty", ""), ("blank", " \n "), ("invisible", "\u200b")]
     found = collected(on_spark.split_table(spark.createDataFrame(table, "id string, text string")))
     assert {line["document_id"] for line in found} == {"empty", "blank", "invisible"}
+    assert [line["error"] for line in found if line["document_id"] == "blank"] == ["The text is empty."]
 
 
 def test_a_table_without_the_column_or_of_numbers_is_refused(spark):
@@ -218,10 +239,16 @@ def test_a_table_without_the_column_or_of_numbers_is_refused(spark):
         on_spark.split_table(spark.range(3), "id", "id")
 
 
+def test_documents_with_a_column_of_another_type_are_refused(spark):
+    frame = spark.createDataFrame([("a", "", "text", 3, None, False)], rows.ddl({**rows.DOCUMENT, "marks": "int"}))
+    with pytest.raises(InputError, match="'marks' is of type int"):
+        on_spark.split_documents(frame)
+
+
 def test_tables_hold_many_small_rows_or_one_large_one():
     many = [tuple("x" if name == "text" else None for name in rows.DOCUMENT)] * 25_000
     assert [len(table) for table in rows.tables(many, rows.DOCUMENT)] == [10_000, 10_000, 5_000]
-    large = [("", "", "x" * (3 << 20), [], None)] * 5
+    large = [("", "", "x" * (3 << 20), [], None, False)] * 5
     assert [len(table) for table in rows.tables(large, rows.DOCUMENT)] == [2, 2, 1]
     assert list(rows.tables([], rows.DOCUMENT)) == []
 

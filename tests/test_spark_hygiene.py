@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from typing import Any
 
+import pandas as pd
 import pytest
-from test_hygiene import edited, prose
 
-from cpullm.errors import InputError
+from cpullm.errors import CpullmError, InputError, MachineError
 from cpullm.options import Hygiene
+from cpullm.records import Document
 from cpullm.spark import hygiene as on_spark
+from tests.encoding_table import TEXTS
+from tests.test_hygiene import edited, prose
 
-ENGLISH = "It was the best of times, it was the worst of times, it was the age of wisdom."
+ENGLISH = "The ferry left late that morning, and the baker waved to it from the quay."
 GERMAN = "Der Hund schläft im Garten, während die Katze wacht und der Vogel leise singt."
-CHINESE = "此开卷第一回也作者自云曾历过一番梦幻之后故将真事隐去而借通灵说此石头记一书也故曰甄士隐云云但书中所记何事何人"
+CHINESE = TEXTS["zh"].replace("\n", "")[:120]
 
 
 def cleaned(spark: Any, rows: list[tuple[Any, ...]], schema: str = "document_id string, text string", **options: Any):
@@ -166,3 +170,85 @@ def test_other_column_names_are_possible_and_wrong_ones_are_named(spark):
     assert [row["the key"] for row in result.kept.collect()] == [1]
     with pytest.raises(InputError, match="No column 'document_id', 'text'"):
         on_spark.clean(frame)
+
+
+@pytest.mark.parametrize(
+    ("values", "schema", "message"),
+    [
+        ((b"x",), "text binary", "Column 'text' is of type binary; give one of type string"),
+        ((1,), "text int", "Column 'text' is of type int"),
+        (("x", 3), "text string, marks int", "Column 'marks' is of type int"),
+        (("x", 3), "text string, error int", "Column 'error' is of type int"),
+    ],
+)
+def test_a_column_of_a_type_that_cannot_be_is_refused(spark, values, schema, message):
+    with pytest.raises(InputError, match=message):
+        cleaned(spark, [("a", *values)], f"document_id string, {schema}")
+
+
+def test_a_missing_package_is_told_before_any_job(spark, monkeypatch):
+    monkeypatch.setitem(sys.modules, "py3langid", None)
+    tracker = spark.sparkContext.statusTracker()
+    before = set(tracker.getJobIdsForGroup(None))
+    with pytest.raises(MachineError, match="Hygiene needs the package py3langid"):
+        on_spark.clean_documents(spark, [Document("a", ENGLISH)])
+    assert set(tracker.getJobIdsForGroup(None)) == before
+
+
+def test_documents_of_this_process_stay_what_they_are_but_for_their_form(spark):
+    documents = [
+        Document("b", ENGLISH, "Title", row=True),
+        Document("a", GERMAN),
+        Document("c", "", error="is damaged"),
+    ]
+    kept, report = on_spark.clean_documents(spark, documents)
+    assert (kept, len(report)) == (documents, 0)
+
+
+def test_what_fails_in_a_job_is_one_line(spark):
+    bad = spark.createDataFrame([("a",)], "document_id string").selectExpr("document_id", "raise_error('no') AS text")
+    with pytest.raises(CpullmError, match="The Spark job failed: ") as raised:
+        on_spark.clean(bad.selectExpr("document_id", "string(text) AS text"))
+    assert "\n" not in str(raised.value)
+
+
+def test_signatures_of_a_component_are_joined_once_and_the_best_drops_what_is_near(monkeypatch):
+    joined, signatures = [], on_spark._signatures
+    monkeypatch.setattr(on_spark, "_signatures", lambda column: joined.append(1) or signatures(column))
+    kinds = ["a" * 10, "a" * 9 + "b", "c" * 10, "c" * 10, "d" * 10]
+    table = pd.DataFrame(
+        {
+            "id": list("54321"),
+            "n_characters": 9,
+            "words": [1, 2, 3, 4, 5],
+            "signature": [k.encode("utf-32-le") for k in kinds],
+        }
+    )
+    found = on_spark._dropped(table, 0.8)
+    assert list(found.itertuples(index=False, name=None)) == [
+        ("3", "near duplicate", "2", 1.0, 3),
+        ("5", "near duplicate", "4", 0.9, 1),
+    ]
+    assert len(joined) == 1
+
+
+@pytest.fixture
+def many_partitions(spark):
+    before = {name: spark.conf.get(name) for name in ("spark.sql.adaptive.enabled", "spark.sql.shuffle.partitions")}
+    for name, value in zip(before, ("false", "50"), strict=True):
+        spark.conf.set(name, value)
+    yield
+    for name, value in before.items():
+        spark.conf.set(name, value)
+
+
+def test_a_few_documents_are_a_few_tasks(spark, many_partitions):
+    tracker = spark.sparkContext.statusTracker()
+    before = set(tracker.getJobIdsForGroup(None))
+    words = prose(1)
+    documents = [Document(name, " ".join(edited(words, 0.001, n))) for n, name in enumerate("abc")]
+    kept, report = on_spark.clean_documents(spark, documents)
+    assert (len(kept), len(report)) == (1, 2)
+    jobs = [tracker.getJobInfo(job) for job in set(tracker.getJobIdsForGroup(None)) - before]
+    stages = [tracker.getStageInfo(stage) for job in jobs for stage in job.stageIds]
+    assert 0 < sum(stage.numCompletedTasks for stage in stages if stage) < 30

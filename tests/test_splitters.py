@@ -19,7 +19,7 @@ from tests import gold
 SAMPLE = Path(__file__).parents[1] / "corpora" / "sample.txt"
 CORPORA = gold.corpora()
 PROSE = "The ferry left at seven and nobody aboard had slept. " * 12
-RULES = frozenset("-–—=*_~·•").union(*(sign for sign in map(chr, range(0x110000)) if sign.isspace()))
+RULES = frozenset("-–—=*_~·•.").union(*(sign for sign in map(chr, range(0x110000)) if sign.isspace()))
 ROMAN = "I II III IV V VI VII VIII IX X XI XII".split()
 
 needs_corpora = pytest.mark.skipif(CORPORA is None, reason="the shared corpora are not beside this checkout")

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from cpullm.errors import CpullmError, InputError
 from cpullm.readers import documents, tables
@@ -170,6 +172,15 @@ def test_parquet_loads_only_what_was_asked_for() -> None:
     data = io.BytesIO()
     frame.to_parquet(data, index=False)
     assert _pairs(tables.parse(data.getvalue(), "parquet")) == [("1", "a"), ("2", "b")]
+
+
+@pytest.mark.parametrize("column", ["id", "text"])
+def test_a_date_that_python_lacks_is_refused(column: str) -> None:
+    dates = pa.array([2**62], pa.int64()).view(pa.timestamp("us"))
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"id": pa.array(["a"]), "text": pa.array(["b"]), column: dates}), file)
+    with pytest.raises(InputError, match=r"^is a damaged Parquet file \(date value out of range\)"):
+        tables.parse(file.getvalue(), "parquet")
 
 
 def test_parquet_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

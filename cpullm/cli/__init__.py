@@ -16,9 +16,11 @@ from cpullm.errors import CpullmError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    arguments = _parser().parse_args(argv)
     try:
-        return int(arguments.command(arguments))
+        arguments = _parser().parse_args(argv)
+        status = int(arguments.command(arguments))
+        sys.stdout.flush()
+        return status
     except CpullmError as error:
         print(f"cpullm: {error}", file=sys.stderr)
         return 1
@@ -26,8 +28,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("cpullm: stopped; nothing half-done was kept, the same command starts again.", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
+    except OSError as error:
+        _drop_output()
+        print(f"cpullm: {error.strerror or error}; check where the output goes.", file=sys.stderr)
+        return 1
+
+
+def _drop_output() -> None:
+    """What is still buffered cannot be written either, and Python would say so at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -63,6 +63,10 @@ def hygiene(arguments: argparse.Namespace) -> Hygiene | None:
     asked = Hygiene(**given(arguments, Hygiene))
     if not arguments.clean and asked != Hygiene():
         raise OptionError("--similarity, --languages and --n-permutations need --clean.")
+    if arguments.clean:
+        from cpullm.hygiene import check_installed
+
+        check_installed()
     return asked if arguments.clean else None
 
 

@@ -24,8 +24,9 @@ def add(commands: Any) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("source", help=shared.SOURCE)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line for each unit, instead of a table")
-    parser.add_argument("--text", action="store_true", help="the text as it was read, which lines and offsets refer to")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="one JSON object a line for each unit, instead of a table")
+    shown.add_argument("--text", action="store_true", help="the text as it was read, which lines and offsets refer to")
     parser.add_argument(
         "--model", default=argparse.SUPPRESS, help="count the splitter tokens' tokens with this model's own tokenizer"
     )
@@ -87,7 +88,7 @@ def _print_tables(found: Iterator[Any]) -> int:
         body = [chunk for chunk in split.chunks if chunk.kind == "body"]
         if failed:
             print()
-        print(f"{document.id}: {_reason(document, split)}")
+        print(_plain(f"{document.id}: {_reason(document, split)}"))
         failed.append(document.error is not None)
         if document.error is None:
             _print_table(body)
@@ -106,19 +107,24 @@ def _reason(document: Any, split: Any) -> str:
 
 def _print_table(body: list[Any]) -> None:
     indent = "  " if any(chunk.levels for chunk in body) else ""
-    names = [indent + (chunk.title or f"line {chunk.line}") for chunk in body]
+    names = [indent + (_plain(chunk.title) or f"line {chunk.line}") for chunk in body]
     width = min(NAME_WIDTH, max(map(_cells, names), default=4))
     print(f"{'unit':{width}}  words  first words")
     shown: tuple[str, ...] = ()
     for name, chunk in zip(names, body, strict=True):
         if chunk.levels and chunk.levels != shown:
-            print(" · ".join(chunk.levels))
+            print(_plain(" · ".join(chunk.levels)))
         shown = chunk.levels
-        print(f"{_fitted(name, width)} {chunk.words:6}  {' '.join(chunk.text[:200].split()[:8])}")
+        print(f"{_fitted(name, width)} {chunk.words:6}  {_plain(' '.join(chunk.text[:200].split()[:8]))}")
     parts = len({chunk.levels for chunk in body if chunk.levels})
     words = [chunk.words for chunk in body]
     inside = f" in {count(parts, 'part')}" if parts else ""
     print(f"{count(len(body), 'unit')}{inside}, {sum(words)} words, the longest {max(words, default=0)}")
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def _cells(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from typing import Any
 
 import regex
@@ -49,7 +50,7 @@ def normalized_document(document: Document) -> Document:
     """The same for a document; its marks go with their headings."""
     whole = normalized(document.text)
     if not (document.marks and whole):
-        return Document(document.id, whole, document.title, document.error)
+        return replace(document, text=whole, marks=())
     blocks, position = Blocks(), 0
     for mark in document.marks:
         line = document.text.rfind("\n", 0, mark.start) + 1  # Markdown's # go

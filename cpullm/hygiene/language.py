@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,12 @@ def language(text: str) -> str:
     return tag if confidence >= _LEAST_CONFIDENCE and len(tag) == 2 else UNDETERMINED
 
 
+def check_installed() -> None:
+    """Raise MachineError if py3langid is missing; the model is not loaded."""
+    if importlib.util.find_spec("py3langid") is None:
+        raise MachineError("Hygiene needs the package py3langid; install it: pip install 'cpullm[hygiene]'.")
+
+
 def _sample(text: str) -> str:
     """Parts from all over a long text: its beginning may be a licence in another language."""
     if len(text) <= _PARTS * _PART_CHARACTERS:
@@ -34,8 +41,7 @@ def _sample(text: str) -> str:
 @lru_cache(maxsize=1)
 def _identifier() -> Any:
     """The model, loaded once a process (half a second, about 100 MB)."""
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ImportError:
-        raise MachineError("Telling languages needs the package py3langid: pip install 'cpullm[hygiene]'.") from None
+    check_installed()
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

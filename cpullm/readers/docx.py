@@ -27,6 +27,7 @@ _APART = frozenset({_BOX, *_NOTES})
 _SKIPPED = frozenset({f"{_W}{name}" for name in ("del", "moveFrom", "pPr", "rPr", "sdtPr")} | {_FALLBACK, _BOX})
 _TITLE = -1  # in place of a level
 _BODY_LEVEL = 9
+_LONGEST_LEVEL = 4  # digits; Python refuses to read thousands of them
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
 _MOST_NODES = 6_000_000
 _OFF = frozenset({"0", "false", "off"})
@@ -59,15 +60,15 @@ def parse(data: bytes, id_: str) -> Document:
 def _parts(data: bytes) -> _Parts:
     import docx
 
-    with archive.opened(data, "DOCX") as members:
-        checked = _repacked(members)
     try:
+        with archive.opened(data, "DOCX") as members:
+            checked = _repacked(members)
         opened = docx.Document(checked)
         title = opened.core_properties.title
         if opened.element.body is None:
             raise ValueError("its main part has no body")
         return _Parts(opened.element.body, opened.styles.element, _notes(opened.part), title)
-    except MemoryError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # whatever the package, its zip reader and its XML parser raise on damage
         said = " ".join(str(error).split())[:200] or type(error).__name__
@@ -206,7 +207,7 @@ def _outline_level(properties: Element | None) -> int | None:
     """The level that a paragraph's or a style's properties give, from 1, 0 for the body; None if they give none."""
     found = None if properties is None else properties.find(f"{_W}outlineLvl")
     value = "" if found is None else found.get(_VALUE, "")
-    if not value.isdecimal():
+    if not value.isdecimal() or len(value) > _LONGEST_LEVEL:
         return None
     return int(value) + 1 if int(value) < _BODY_LEVEL else 0
 

@@ -76,8 +76,10 @@ def parse(data: bytes, id_: str) -> Document:
         package = _package(files)
         _refuse_encrypted(files, set(package.spine))
         # A file named in several cases is one: read for each, a small book could fill the memory.
-        paths = {files.found(path): path for path in reversed(package.spine)}
-        parts = [(path, _blocks(files, path)) for path in reversed(paths.values())]
+        paths: dict[str, str] = {}
+        for path in package.spine:
+            paths.setdefault(files.found(path), path)
+        parts = [(path, _blocks(files, path)) for path in paths.values()]
         points = _points(files, package)
     kept = [(path, blocks) for path, blocks in parts if not _is_apart(blocks, package.apart.get(path, ""))]
     into: dict[str, list[Point]] = {}

@@ -6,18 +6,19 @@ import posixpath
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote
 
-from cpullm.readers.markup import line, name
+from cpullm.readers.markup import etree, line, name
 from cpullm.readers.rendering import Block
 
 _WORD = re.compile(r"\w+")
 _NEAR = 8
 _LONG = 300
 _MOST_LINES = 4
+_LONGEST_TITLE = _LONG * _MOST_LINES
 _OTHER_LISTS = ("page-list", "landmarks", "lot", "loi", "loa", "lov")
 
 
@@ -37,6 +38,15 @@ class Part:
 
     blocks: list[Block]
     points: list[tuple[int, Point]]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """An item of a list under construction; `title` None before its label."""
+
+    level: int
+    title: str | None = None
+    href: str = ""
 
 
 @dataclass(slots=True)
@@ -63,7 +73,7 @@ def ncx_points(root: Any, base: str) -> list[Point]:
         title, href = "", ""
         for child in element:
             if name(child) == "navlabel":
-                title = line(child)
+                title = _title(child)
             elif name(child) == "content":
                 href = child.get("src", "")
         points.append(Point(title, level, *target(base, href)))
@@ -75,14 +85,8 @@ def nav_points(root: Any, base: str) -> list[Point]:
     lists = [each for each in root.iter() if name(each) == "nav"]
     chosen = [each for each in lists if "toc" in kinds(each)]
     chosen = chosen or [each for each in lists if not kinds(each) & set(_OTHER_LISTS)]
-    points = []
-    for element in (each for each in (chosen[0].iter() if chosen else ()) if name(each) == "li"):
-        level = sum(name(above) in ("ol", "ul") for above in element.iterancestors())
-        label = next(_labels(element), None)
-        link = next((each for each in element.iter() if name(each) == "a" and each.get("href")), None)
-        if label is not None and link is not None and line(label):
-            points.append(Point(line(label), max(1, level), *target(base, link.get("href"))))
-    return points
+    entries = _entries(chosen[0]) if chosen else []
+    return [Point(each.title, each.level, *target(base, each.href)) for each in entries if each.title and each.href]
 
 
 def kinds(element: Any) -> set[str]:
@@ -102,11 +106,38 @@ def marked(parts: Sequence[Part]) -> list[list[Block]]:
     return [_with_levels(part, placing, ranks) for part, placing in zip(parts, placings, strict=True)]
 
 
-def _labels(item: Any) -> Iterator[Any]:
-    for child in item:
-        if name(child) in ("ol", "ul"):
+def _entries(nav: Any) -> list[_Entry]:
+    """The items of the lists in `nav`, each with its own first label and the first link in it or below it."""
+    entries: list[_Entry] = []
+    above: list[_Entry] = []
+    level = 0
+    for event, element in etree().iterwalk(nav, events=("start", "end")):
+        tag, begins = name(element), event == "start"
+        if tag in ("ol", "ul"):
+            level += 1 if begins else -1
+        elif tag == "li" and begins:
+            above.append(_Entry(max(1, level)))
+            entries.append(above[-1])
+        elif tag == "li":
+            above.pop()
+        elif tag in ("a", "span") and begins and above:
+            if above[-1].title is None:
+                above[-1].title = _title(element)
+            _link(above, element.get("href", "") if tag == "a" else "")
+    return entries
+
+
+def _link(above: Sequence[_Entry], href: str) -> None:
+    """Gives the link to all entries it lies in that have none; where one has, those above it have too."""
+    for entry in reversed(above) if href else ():
+        if entry.href:
             return
-        yield from (each for each in child.iter() if name(each) in ("a", "span"))
+        entry.href = href
+
+
+def _title(element: Any) -> str:
+    # Elements that lie within each other would have as many copies of one text.
+    return line(element)[:_LONGEST_TITLE]
 
 
 def _words(text: str) -> list[str]:

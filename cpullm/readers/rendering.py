@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from cpullm.readers.markup import INVISIBLE, etree, name
@@ -27,6 +27,7 @@ _PAGE_CLASS = re.compile(r"(?:[a-z]+[-_])?(?:page[-_]?(?:num|no|nr|number)s?|pgn
 _PAGE_NUMBER = re.compile(r"\W*(?:(?:[^\W\d]{1,6}\W*)?\d+[a-z]?|[ivxlcdm]*)\W*", re.I)
 _HIDING = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.I)
 _LONGEST_PAGE_NUMBER = 14
+_MOST_ELEMENTS = 16  # in a page number
 _LONGEST_HEADING = 300
 
 _SPACE = re.compile(r"\s+")
@@ -96,6 +97,9 @@ def _is_page_number(element: Any) -> bool:
     if not (
         {"pagebreak", "doc-pagebreak"} & set(kinds) or any(map(_PAGE_CLASS.fullmatch, element.get("class", "").split()))
     ):
+        return False
+    # So that elements of this class within each other are not read as often as they are deep.
+    if len(list(islice(element.iter(), _MOST_ELEMENTS + 1))) > _MOST_ELEMENTS:
         return False
     text = ""
     for piece in element.itertext():

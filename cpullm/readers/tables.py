@@ -182,7 +182,7 @@ def _from_parquet(data: bytes, wanted: _Wanted) -> list[Document]:
             numbers = range(len(read) + 1, len(read) + 1 + len(texts))
             ids = batch.column(id_column).to_pylist() if id_column else numbers
             read += [_row(id_, text, f"row {n}") for id_, text, n in zip(ids, texts, numbers, strict=True)]
-    except (pa.ArrowException, OSError, ValueError, KeyError, NotImplementedError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError, NotImplementedError) as error:
         if isinstance(error, InputError):
             raise
         said = " ".join(str(error).split())

@@ -33,8 +33,9 @@ class Reading:
     max_bytes: int = 1 << 28
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_bytes <= _MOST_BYTES:
-            raise OptionError(f"max_bytes must be from 1 to {_MOST_BYTES}, got {self.max_bytes}.")
+        whole = isinstance(self.max_bytes, int) and not isinstance(self.max_bytes, bool)
+        if not (whole and 1 <= self.max_bytes <= _MOST_BYTES):
+            raise OptionError(f"max_bytes must be a whole number from 1 to {_MOST_BYTES}, got {self.max_bytes!r}.")
 
 
 def read_files(spark: SparkSession, path: str | Path, reading: Reading | None = None) -> DataFrame:
@@ -60,9 +61,10 @@ def split_documents(frame: DataFrame, splitting: Splitting | None = None) -> Dat
     `spark.sql.execution.arrow.maxRecordsPerBatch` to less there if many texts are long.
     """
     readers.check_columns(frame.columns, *rows.DOCUMENT)
+    rows.check_types(frame, rows.DOCUMENT)
 
     def cut(batches):  # type: ignore[no-untyped-def] # Spark reads type hints, and would look for these on executors
-        documents = (rows.document(*line) for batch in batches for line in batch.itertuples(index=False, name=None))
+        documents = (rows.document(line) for batch in batches for line in batch.itertuples(index=False, name=None))
         return rows.tables(rows.chunk_rows(documents, splitting), rows.CHUNK)
 
     return frame.select(*rows.DOCUMENT).mapInPandas(cut, rows.ddl(rows.CHUNK))
@@ -71,16 +73,18 @@ def split_documents(frame: DataFrame, splitting: Splitting | None = None) -> Dat
 def split_table(
     frame: DataFrame, id_column: str = "id", text_column: str = "text", splitting: Splitting | None = None
 ) -> DataFrame:
-    """A table of texts → one row per chunk: columns `rows.CHUNK`. A row without id or text is one with `error`."""
+    """A table of texts → one row per chunk: columns `rows.CHUNK`. Texts stay whole unless a splitter is named.
+
+    A row without id or text is one with `error`.
+    """
     from pyspark.sql import functions as F
 
     readers.check_columns(frame.columns, id_column, text_column)
-    kind = dict(frame.dtypes)[text_column]
-    if kind != "string":
-        raise InputError(f"Column {text_column!r} is of type {kind}; give one of type string.")
+    rows.check_types(frame, {text_column: "string"})
     id_, text = F.col(f"`{id_column}`").cast("string"), F.col(f"`{text_column}`")
     error = F.when(id_.isNull(), "The id is null.").when(text.isNull(), "The text is null.")
-    columns = (F.coalesce(id_, F.lit("")), F.lit(""), F.coalesce(text, F.lit("")), F.lit(None).cast(rows.MARKS), error)
+    known = F.when(error.isNull(), text).otherwise("")
+    columns = (F.coalesce(id_, F.lit("")), F.lit(""), known, F.lit(None).cast(rows.MARKS), error, F.lit(True))
     named = [column.alias(name) for column, name in zip(columns, rows.DOCUMENT, strict=True)]
     return split_documents(frame.select(*named), splitting)
 

@@ -3,6 +3,7 @@
 Candidates for near duplicates share a band of their MinHash signatures. Each is compared with a few others of its
 bucket, so that a bucket of any size costs time in proportion; pairs that are similar connect to components, and of
 each component the best text stays and drops those similar to it, then the next best that is left, and so on.
+What decides over a few thousand documents lies in one partition, so that nothing is shuffled.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import pandas as pd
 
 from cpullm import readers
 from cpullm.errors import InputError
-from cpullm.hygiene import language, minhash, normalized, normalized_document
+from cpullm.hygiene import check_installed, language, minhash, normalized, normalized_document
 from cpullm.options import Hygiene
 from cpullm.records import Document
 from cpullm.spark import rows
+from cpullm.spark.failures import readable_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +35,7 @@ _FEATURES = (
 _PAIR = "id string, other string, signature binary, other_signature binary"
 _NEIGHBOURS = 8
 _ROWS = 64
+_FEW = 5000
 _DEFAULT = Hygiene()
 
 
@@ -44,32 +47,40 @@ class Cleaned:
     report: DataFrame
 
 
+@readable_errors()
 def clean(
     frame: DataFrame, hygiene: Hygiene = _DEFAULT, *, id_column: str = "document_id", text_column: str = "text"
 ) -> Cleaned:
     """Drop what is empty, in another language, or there already: the longest text stays, of equals the least id.
 
     Rows with a value in a column `error` stay as they are. `frame` is read twice, now and when `kept` is: persist it
-    if that is dear. The report lies on the executors until it is no longer referred to. InputError if ids are missing
-    or not unique.
+    if that is dear. The ids of similar pairs are collected on the driver; the report lies on the executors until it is
+    no longer referred to. InputError if ids are missing or not unique, or a column is of a type that cannot be.
     """
     from pyspark.sql import functions as F
 
+    check_installed()
     readers.check_columns(frame.columns, id_column, text_column, *frame.columns)
+    kinds = {text_column: "string", "marks": rows.MARKS, "error": "string"}
+    rows.check_types(frame, {name: kind for name, kind in kinds.items() if name in frame.columns})
     features = _features(frame, hygiene, id_column, text_column).localCheckpoint()
+    few = features.count() <= _FEW
+    features = features.coalesce(1) if few else features
     _check_ids(features)
     reason = F.when(F.col("n_characters") == 0, "empty")
     if hygiene.languages is not None:
         reason = reason.when(~F.col("language").isin(*hygiene.languages), "language")
     wrong = features.select("id", reason.alias("reason"), *_nothing_kept(), "words").where("reason IS NOT NULL")
     right = features.where(reason.isNull())
-    same, different = _exact(right)
-    report = wrong.union(same).union(_near(different, hygiene)).toDF(*_names(REPORT_SCHEMA)).localCheckpoint()
+    same, different = _exact(right, few)
+    report = wrong.union(same).union(_near(different, hygiene, few)).toDF(*_names(REPORT_SCHEMA))
+    report = (report.coalesce(1) if few else report).localCheckpoint()
     kept = _in_one_form(frame, text_column)
-    gone = report.select(F.col("document_id").alias("_gone"))
+    gone = _sent(report.select(F.col("document_id").alias("_gone")), few)
     return Cleaned(kept.join(gone, kept[f"`{id_column}`"].cast("string") == gone["_gone"], "left_anti"), report)
 
 
+@readable_errors()
 def clean_documents(
     spark: SparkSession, documents: Sequence[Document], hygiene: Hygiene = _DEFAULT
 ) -> tuple[list[Document], pd.DataFrame]:
@@ -78,7 +89,7 @@ def clean_documents(
     frame = spark.createDataFrame(list(rows.document_rows(documents)), rows.ddl(rows.DOCUMENT))
     cleaned = clean(frame, hygiene)
     lines = cleaned.kept.select(*rows.DOCUMENT).toLocalIterator()
-    kept = [rows.document(*line.asDict(recursive=True).values()) for line in lines]
+    kept = [rows.document(tuple(line.asDict(recursive=True).values())) for line in lines]
     return sorted(kept, key=lambda document: place[document.id]), cleaned.report.toPandas()
 
 
@@ -120,38 +131,41 @@ def _feature(id_: str | None, text: str | None, n_permutations: int, n_rows: int
 def _check_ids(features: DataFrame) -> None:
     from pyspark.sql import functions as F
 
-    missing = features.where("id IS NULL OR trim(id) = ''").count()
-    if missing:
-        raise InputError(f"The id is empty in {missing} rows; every row needs one.")
-    twice = features.groupBy("id").agg(F.count("*").alias("n")).where("n > 1").orderBy("id").first()
-    if twice is not None:
-        raise InputError(f"The ids hold {twice['id']!r} more than once; ids must be unique.")
+    counts = features.groupBy("id").agg(F.count("*").alias("n"))
+    missing = F.sum(F.expr("if(id IS NULL OR trim(id) = '', n, 0)")).alias("missing")
+    (found,) = counts.agg(missing, F.min(F.expr("if(n > 1, id, NULL)")).alias("twice")).collect()
+    if found["missing"]:
+        raise InputError(f"The id is empty in {found['missing']} rows; every row needs one.")
+    if found["twice"] is not None:
+        raise InputError(f"The ids hold {found['twice']!r} more than once; ids must be unique.")
 
 
-def _exact(features: DataFrame) -> tuple[DataFrame, DataFrame]:
+def _exact(features: DataFrame, few: bool) -> tuple[DataFrame, DataFrame]:
     """Rows of the report for those that are the same but for white space, and the features of the others."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     best_first = Window.partitionBy("digest").orderBy(F.desc("n_characters"), "id")
-    ranked = features.withColumn("kept_id", F.first("id").over(best_first)).localCheckpoint()
+    ranked = features.withColumn("kept_id", F.first("id").over(best_first))
+    ranked = ranked if few else ranked.localCheckpoint()
     same = ranked.where("id != kept_id")
     report = same.select("id", F.lit("exact duplicate").alias("reason"), "kept_id", F.lit(1.0), "words")
     return report, ranked.where("id = kept_id").drop("kept_id")
 
 
-def _near(features: DataFrame, hygiene: Hygiene) -> DataFrame:
+def _near(features: DataFrame, hygiene: Hygiene, few: bool) -> DataFrame:
     """Rows of the report for near duplicates."""
     from pyspark.sql import functions as F
 
     spark, least = features.sparkSession, hygiene.similarity
-    edges = _candidates(features).mapInPandas(lambda batches: _similar(batches, least), "id string, other string")
+    candidates = _candidates(features, few)
+    edges = candidates.mapInPandas(lambda batches: _similar(batches, least), "id string, other string")
     pairs = ((str(edge[0]), str(edge[1])) for edge in edges.collect())
     members = pd.DataFrame(minhash.components(pairs).items(), columns=["id", "component"], dtype="string")
     if members.empty:
         return spark.createDataFrame([], REPORT_SCHEMA)
-    joined = spark.createDataFrame(members.astype(object), "id string, component string").join(features, "id")
-    sized = joined.select("component", "id", "n_characters", "words", "signature")
+    connected = spark.createDataFrame(members.astype(object), "id string, component string")
+    sized = features.join(_sent(connected, few), "id").select("component", "id", "n_characters", "words", "signature")
 
     def dropped(table):  # type: ignore[no-untyped-def] # as above
         return _dropped(table, least)
@@ -159,7 +173,7 @@ def _near(features: DataFrame, hygiene: Hygiene) -> DataFrame:
     return sized.groupBy(F.col("component")).applyInPandas(dropped, REPORT_SCHEMA)
 
 
-def _candidates(features: DataFrame) -> DataFrame:
+def _candidates(features: DataFrame, few: bool) -> DataFrame:
     """Pairs of documents that share a bucket: each with the first and with a few before it, by id."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -170,7 +184,7 @@ def _candidates(features: DataFrame) -> DataFrame:
     buckets = features.select("id", F.explode("bands").alias("bucket"))
     pairs = buckets.select("id", F.array_distinct(F.array(*before)).alias("others"))
     pairs = pairs.select("id", F.explode("others").alias("other")).where("other != id").distinct()
-    signatures = features.select("id", "signature")
+    signatures = _sent(features.select("id", "signature"), few)
     others = signatures.toDF("other", "other_signature")
     return pairs.join(signatures, "id").join(others, "other").select(*_names(_PAIR))
 
@@ -185,17 +199,17 @@ def _similar(batches: Iterator[pd.DataFrame], least: float) -> Iterator[pd.DataF
 
 def _dropped(table: pd.DataFrame, least: float) -> pd.DataFrame:
     """On the executor: of one component's documents those that go, each with the one that stays for it."""
-    left = table.sort_values(["n_characters", "id"], ascending=[False, True])
-    found = []
+    best_first = table.sort_values(["n_characters", "id"], ascending=[False, True])
+    signatures = _signatures(best_first["signature"])
+    ids, words = best_first["id"].tolist(), best_first["words"].tolist()
+    left, found = np.arange(len(ids)), []
     while len(left) > 1:
-        shares = minhash.similarities(*(_signatures(part["signature"]) for part in (left[:1], left[1:])))
-        near, kept_id = shares >= least, left["id"].iloc[0]
-        gone = left[1:][near]
-        found += [
-            (id_, "near duplicate", kept_id, float(share), int(words))
-            for id_, share, words in zip(gone["id"], shares[near], gone["words"], strict=True)
-        ]
-        left = left[1:][~near]
+        kept, others = left[0], left[1:]
+        shares = minhash.similarities(signatures[kept], signatures[others])
+        near = shares >= least
+        gone = zip(others[near], shares[near], strict=True)
+        found += [(ids[n], "near duplicate", ids[kept], float(share), words[n]) for n, share in gone]
+        left = others[~near]
     return pd.DataFrame(found, columns=_names(REPORT_SCHEMA))
 
 
@@ -227,7 +241,9 @@ def _formed(batch: pa.RecordBatch, names: list[str], text_column: str) -> pa.Rec
     texts = columns[text_column].to_pylist()
     marks, errors = (columns[name].to_pylist() if name in columns else unset for name in ("marks", "error"))
     documents = [
-        None if text is None or error is not None else normalized_document(rows.document("", "", text, spans, None))
+        None
+        if text is None or error is not None
+        else normalized_document(rows.document(("", "", text, spans, None, False)))
         for text, spans, error in zip(texts, marks, errors, strict=True)
     ]
     formed = {
@@ -239,6 +255,13 @@ def _formed(batch: pa.RecordBatch, names: list[str], text_column: str) -> pa.Rec
     columns.pop("language", None)
     columns["language"] = pa.array(tags, pa.string())
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _sent(frame: DataFrame, few: bool) -> DataFrame:
+    """To be joined by sending it to every executor, if it is of few rows."""
+    from pyspark.sql import functions as F
+
+    return F.broadcast(frame) if few else frame
 
 
 def _nothing_kept() -> tuple[Column, Column]:

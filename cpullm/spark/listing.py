@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from cpullm.errors import InputError, OptionError
 from cpullm.spark.failures import first_line
@@ -42,12 +41,14 @@ def files(spark: SparkSession, path: str, max_bytes: int) -> Found:
         # A file that goes away before it is read is missing below, and so gets its row.
         source = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
         frame = source.option("ignoreMissingFiles", "true").load(pattern)
-        paths = [_plain(uri) for uri in frame.inputFiles()]
+        uris = frame._jdf.inputFiles()
     except Exception as error:  # Spark raises what its file systems do
         raise _not_listed(path, error) from error
-    if not paths:
+    if not len(uris):
         raise InputError(f"there is no file under {path}; give a directory or a file that Spark does not hide.")
-    return Found(_frame(spark, frame, paths, max_bytes), root, paths == [root])
+    listed = _paths(spark, uris)
+    single = len(uris) == 1 and listed.collect()[0]["path"] == root
+    return Found(_frame(frame, listed, uris[0].startswith(_LOCAL), max_bytes), root, single)
 
 
 def name_below(root: str, path: str) -> str:
@@ -55,14 +56,13 @@ def name_below(root: str, path: str) -> str:
     return PurePosixPath(path).name if path == root else path.removeprefix(root.rstrip("/") + "/")
 
 
-def _frame(spark: SparkSession, frame: DataFrame, paths: list[str], max_bytes: int) -> DataFrame:
+def _frame(frame: DataFrame, listed: DataFrame, local: bool, max_bytes: int) -> DataFrame:
     from pyspark.sql import functions as F
 
     bare = frame.select("path", "length", F.lit(None).cast("binary").alias("content"))
     # Spark lists empty files and then reads none of them.
-    everything = spark.createDataFrame([(path,) for path in paths], "path string")
-    left_out = everything.join(frame.select("path"), "path", "left_anti").withColumn("length", F.lit(0).cast("long"))
-    if paths[0].startswith(_LOCAL):
+    left_out = listed.join(frame.select("path"), "path", "left_anti").withColumn("length", F.lit(0).cast("long"))
+    if local:
         return bare.union(left_out.withColumn("content", F.lit(None).cast("binary")))
     small = F.col("length") <= max_bytes
     brought = frame.where(small).select("path", "length", "content").union(bare.where(~small))
@@ -81,9 +81,16 @@ def _pattern_and_root(spark: SparkSession, path: str) -> tuple[str, str]:
     return full, fixed.rpartition("/")[0]
 
 
-def _plain(uri: str) -> str:
-    """A URI as `inputFiles` gives it → the path as the column `path` does."""
-    return re.sub(r"^file:/+", "file:/", unquote(uri))
+def _paths(spark: SparkSession, uris: Any) -> DataFrame:
+    """The URIs of Java's `inputFiles`, which stay there, as the column `path` has them."""
+    from pyspark.sql import DataFrame
+
+    jvm: Any = spark._jvm
+    strings = jvm.scala.Predef.genericWrapArray(uris).toList()
+    values = spark._jsparkSession.createDataset(strings, jvm.org.apache.spark.sql.Encoders.STRING())
+    frame = DataFrame(values.toDF(), spark)
+    # A plus is itself in a path, and a space in a form.
+    return frame.selectExpr(r"regexp_replace(url_decode(replace(value, '+', '%2B')), '^file:/+', 'file:/') AS path")
 
 
 def _not_listed(path: str, error: Exception) -> InputError:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cpullm import splitters
+from cpullm.errors import InputError
 from cpullm.options import Splitting
 from cpullm.records import Document, Mark, row
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
 MARKS = "array<struct<start:int,end:int,level:int>>"
-DOCUMENT = {"document_id": "string", "title": "string", "text": "string", "marks": MARKS, "error": "string"}
+DOCUMENT = {
+    "document_id": "string",
+    "title": "string",
+    "text": "string",
+    "marks": MARKS,
+    "error": "string",
+    "row": "boolean",
+}
 CHUNK = {
     "id": "string",
     "document_id": "string",
@@ -38,10 +49,18 @@ def ddl(schema: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {kind}" for name, kind in schema.items())
 
 
+def check_types(frame: DataFrame, schema: Mapping[str, str]) -> None:
+    """Raise InputError for the first column of the schema that is of another type in the frame."""
+    kinds = dict(frame.dtypes)
+    for name, kind in schema.items():
+        if kinds[name] != kind:
+            raise InputError(f"Column {name!r} is of type {kinds[name]}; give one of type {kind}, or rename it.")
+
+
 def document_rows(documents: Iterable[Document]) -> Iterator[Row]:
     """A row per document, of the columns `DOCUMENT`."""
     for document in documents:
-        yield document.id, document.title, document.text, spans(document), document.error
+        yield document.id, document.title, document.text, spans(document), document.error, document.row
 
 
 def spans(document: Document) -> list[dict[str, int]]:
@@ -49,10 +68,11 @@ def spans(document: Document) -> list[dict[str, int]]:
     return [row(mark) for mark in document.marks]
 
 
-def document(id_: str, title: str, text: str | None, marks: Iterable[Any] | None, error: str | None) -> Document:
+def document(line: Row) -> Document:
     """The document of a row of `DOCUMENT`, its marks as pandas or Arrow gives them."""
-    known = () if marks is None else marks
-    return Document(id_, text or "", title or "", error, tuple(Mark(**mark) for mark in known))
+    id_, title, text, marks, error, is_row = line
+    known = tuple(Mark(**mark) for mark in (() if marks is None else marks))
+    return Document(id_, text or "", title or "", error, known, bool(is_row))
 
 
 def chunk_rows(documents: Iterable[Document], splitting: Splitting | None) -> Iterator[Row]:

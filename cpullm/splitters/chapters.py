@@ -13,12 +13,15 @@ from cpullm.splitters.sections import Section, framed, opening, plain
 _LEVEL_TEXT_WORDS = 40
 
 
-def sections(document: Document) -> list[Section]:
-    """The sections that the text's own headings make; empty if it has none that convince."""
+def sections(document: Document, longest: int) -> list[Section]:
+    """The sections that the text's own headings make; empty if it has none that convince.
+
+    `longest`, in characters, is what a section by marked headings may have: those are asked where both are.
+    """
     text = document.text
     start, end = gutenberg.body(text)
     chosen = sequence.headings(text, candidates(text, start, end))
-    if not chosen or not outline.agrees(document, chosen):
+    if not chosen or not outline.agrees(document, chosen, longest):
         return []
     chosen = extents.with_titles(text, outline.merged(document, chosen))
     stop = extents.text_end(text, chosen[-1].end, end)
@@ -39,6 +42,8 @@ def _cut(text: str, chosen: Sequence[Heading], stop: int) -> Iterator[Section]:
         elif heading.kind != "body":
             above = []
         kind = ("back" if opened else "front") if heading.kind == "contents" else heading.kind
+        if kind == "front" and heading.number is not None:
+            kind = "body"  # a chapter called Introduction counts as one
         titles = tuple(title for _, title in above)
         section = Section(kind, titles, heading.title, heading.start, heading.end, end)
         opened = opened or kind == "body"

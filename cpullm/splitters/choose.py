@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from cpullm.errors import InputError
 from cpullm.options import Splitting
@@ -13,6 +14,9 @@ from cpullm.splitters.sections import Section, chunks, whole
 
 _WHOLE_CHUNKS = 16
 """A text without headings stays one unit up to so many times `chunk_tokens`."""
+
+_LONGEST_CHUNKS = 8
+"""Sections longer than so many times `chunk_tokens` are cut at the next level of headings."""
 
 _Choice = tuple[str, str, list[Section]]
 
@@ -28,21 +32,21 @@ def split(
     `count_tokens` is the tokenizer for the splitter `tokens`; without it a token is four bytes of UTF-8.
     """
     splitting = splitting or Splitting()
-    if document.error is not None or not document.text.strip():
-        return Split("whole", "there is no text", *chunks(document, whole(document)))
-    try:
-        name, why, sections = _chosen(document, splitting, count_tokens)
-    except InputError as error:
-        document = replace(document, text="", marks=(), error=str(error))
-        return Split(splitting.splitter, "it could not be cut", *chunks(document, whole(document)))
-    return Split(name, why, *chunks(document, sections))
+    if document.error is None and document.text.strip():
+        try:
+            name, why, sections = _chosen(document, splitting, count_tokens)
+            return Split(name, why, *chunks(document, sections))
+        except InputError as error:
+            document = replace(document, error=str(error))
+    document = replace(document, text=document.text if document.error is None else "", marks=())
+    return Split("whole", "there is no text to cut", *chunks(document, whole(document)))
 
 
 def _chosen(document: Document, splitting: Splitting, count_tokens: Callable[[str], int]) -> _Choice:
     if splitting.splitter == "auto":
         return _auto(document, splitting, count_tokens)
     if splitting.splitter in ("chapters", "headings"):
-        return _by_headings(document, splitting.splitter)
+        return _by_headings(document, splitting)
     if splitting.splitter == "paragraphs":
         sections = packed.paragraphs(document, splitting.chunk_tokens)
         return "paragraphs", f"asked for: whole paragraphs, up to about {splitting.chunk_tokens} tokens", sections
@@ -51,20 +55,24 @@ def _chosen(document: Document, splitting: Splitting, count_tokens: Callable[[st
         return "tokens", f"asked for: at most {splitting.chunk_tokens} tokens each", sections
     if splitting.splitter == "regex":
         sections = packed.matches(document, splitting.pattern or "")
-        if sections:
+        if _bodies(sections):
             return "regex", f"asked for: {_bodies(sections)} matches of {splitting.pattern!r}", sections
         return "whole", f"nothing matches {splitting.pattern!r}: one unit", whole(document)
     return "whole", "asked for: one unit", whole(document)
 
 
-def _by_headings(document: Document, name: str) -> _Choice:
-    ways = {"chapters": chapters.sections, "headings": outline.sections}
+def _by_headings(document: Document, splitting: Splitting) -> _Choice:
+    name, longest = splitting.splitter, _longest(splitting)
+    ways: dict[str, Callable[[Document], list[Section]]] = {
+        "chapters": partial(chapters.sections, longest=longest),
+        "headings": outline.sections,
+    }
     sections = ways.pop(name)(document)
-    if sections:
+    if _bodies(sections):
         return name, f"asked for: {_described(sections)}", sections
     ((other, way),) = ways.items()
     sections = way(document)
-    if sections:
+    if _bodies(sections):
         missing = "no chapter headings" if name == "chapters" else "the format marks no headings"
         return other, f"{missing}; {_described(sections)}", sections
     return "whole", "no headings found: one unit", whole(document)
@@ -73,10 +81,10 @@ def _by_headings(document: Document, name: str) -> _Choice:
 def _auto(document: Document, splitting: Splitting, count_tokens: Callable[[str], int]) -> _Choice:
     if document.row:
         return "whole", "a table's row", whole(document)
-    sections = chapters.sections(document)
+    sections = chapters.sections(document, _longest(splitting))
     if sum(section.start < section.text for section in sections) > 1:
         return "chapters", f"headings that count on or stand out: {_described(sections)}", sections
-    level = outline.main_level(document)
+    level = outline.main_level(document, _longest(splitting))
     if level is not None:
         sections = outline.sections(document, level)
         return "headings", f"the format marks them: {_described(sections)} of level {level}", sections
@@ -90,12 +98,17 @@ def _auto(document: Document, splitting: Splitting, count_tokens: Callable[[str]
     return "tokens", f"no headings and no short paragraphs in about {size} tokens; equal pieces", sections
 
 
+def _longest(splitting: Splitting) -> int:
+    """Characters that a section may have before deeper headings cut it."""
+    return _LONGEST_CHUNKS * splitting.chunk_tokens * packed.BYTES_PER_TOKEN
+
+
 def _bodies(sections: Sequence[Section]) -> int:
     return sum(section.kind == "body" and section.start < section.text for section in sections)
 
 
 def _described(sections: Sequence[Section]) -> str:
-    bodies = [section for section in sections if section.kind == "body" and section.start < section.text]
-    parts = len({section.levels for section in bodies if section.levels})
-    noun = "heading" if len(bodies) == 1 else "headings"
-    return f"{len(bodies)} {noun}" + (f" in {parts} part{'s' * (parts > 1)}" if parts else "")
+    headed = [section for section in sections if section.start < section.text]
+    parts = len({section.levels for section in headed if section.levels})
+    noun = "heading" if len(headed) == 1 else "headings"
+    return f"{len(headed)} {noun}" + (f" in {parts} part{'s' * (parts > 1)}" if parts else "")

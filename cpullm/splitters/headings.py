@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from cpullm.splitters import listed, looks
 from cpullm.splitters.lines import Line, paragraphs
-from cpullm.splitters.looks import Look, is_known
+from cpullm.splitters.looks import UNREADABLE, Look, is_known
 
 TITLE = "a title"
 """The form of titles without number or keyword."""
@@ -29,6 +29,7 @@ _SLACK = 6
 _QUOTES = frozenset("\"'“‘«„")
 _MOST_TITLE_WORDS = 15
 _MOST_CAPITAL_WORDS = 40
+_MOST_STOPPED_WORDS = 8
 _MOST_BLANK_LINES = 3
 _FEWEST_WITH_ROOM = 3
 _MOST_WITH_ROOM = 0.2
@@ -68,7 +69,7 @@ def candidates(text: str, start: int, end: int) -> list[Heading]:
         elif title is not None:
             kind = headings[0].kind if headings and headings[0].number is None else "body"
             headings.append(_heading(block[: title.lines], Look(NUMBERED if title.numbered else LISTED, None, kind)))
-        elif above >= room and not any(is_known(heading.form) for heading in headings):
+        elif above >= room and not any(is_known(heading.form) and heading.number != UNREADABLE for heading in headings):
             headings += _title(block, room)
         found += headings
     return found
@@ -96,12 +97,23 @@ def _title(block: Sequence[Line], room: int) -> list[Heading]:
     """The title that a paragraph is, or that its first line is if prose begins on the next one."""
     lines = block if len(block) <= _MOST_TITLE_LINES else block[: int(_is_broken(block, 0))]
     text = " ".join(line.text for line in lines)
-    if not lines or not looks_like_title(text) or not any(sign.isalpha() for sign in text):
+    stopped = room == _MOST_BLANK_LINES and _is_stopped_title(text.split())
+    if not lines or not (stopped or looks_like_title(text)) or not any(sign.isalpha() for sign in text):
         return []
     if room > 1 or (text.isupper() and text[0] not in _QUOTES):
         return [_heading(lines, Look(TITLE, None))]
     mixed = room == 1 and looks.is_titled(text.split()) and text[0].isupper() and len(lines) == len(block)
     return [_heading(lines, Look(MIXED, None))] if mixed else []
+
+
+def _is_stopped_title(words: Sequence[str]) -> bool:
+    """Whether words are a title with a stop after it, and with none inside."""
+    stops = [word[-1] in ".,;:" for word in words]
+    return (
+        1 < len(words) <= _MOST_STOPPED_WORDS
+        and looks.is_titled(words)
+        and stops == [False] * (len(words) - 1) + [True]
+    )
 
 
 def _of_paragraph(lines: Sequence[Line], letters: dict[str, int | None]) -> list[Heading]:

@@ -20,6 +20,8 @@ _PROSE_LINE = 50
 _PROSE_LINES = 4
 _TITLE_PAGE = 60
 _BEGINNING = 8
+_SOON = 6
+_STANZA_LINES = 4
 _ROMAN = frozenset("ivxlc")
 _STOPS = frozenset("。，；！？．")
 _QUOTES = frozenset("\"“‘«„'")
@@ -74,7 +76,7 @@ def _entries(paragraphs: _Paragraphs, first: int) -> tuple[dict[str, bool], int]
         if (
             lines > _MOST_ENTRIES
             or _is_prose(paragraph)
-            or (head in entries and end > first and _long_after(paragraphs, end))
+            or (head in entries and end > first and _long_after(paragraphs, end, entries))
         ):
             return entries, end
         for line in paragraph:
@@ -93,7 +95,9 @@ def _recurring(paragraphs: Iterator[Sequence[Line]], entries: dict[str, bool]) -
     beginnings = {key[:_BEGINNING] for key in entries}
     for paragraph in paragraphs:
         first = paragraph[0].text
-        if len(first) > _LONGEST_TITLE or first[0].islower() or first[0] in _QUOTES or _STOPS & set(first):
+        if len(first) > _LONGEST_TITLE or first[0].islower() or _STOPS & set(first):
+            continue
+        if first[0] in _QUOTES and not first.isupper():
             continue
         if _joined_key(paragraph, 2)[:_BEGINNING] not in beginnings and _key(first) not in entries:
             continue
@@ -139,11 +143,18 @@ def _is_prose(paragraph: Sequence[Line]) -> bool:
     return long >= _PROSE_LINES or any(len(line.text) > 3 * _LONGEST_TITLE for line in paragraph)
 
 
-def _long_after(paragraphs: _Paragraphs, place: int) -> bool:
-    """Whether prose follows soon: then a title that was listed stands over its text."""
+def _long_after(paragraphs: _Paragraphs, place: int, entries: dict[str, bool]) -> bool:
+    """Whether prose or a stanza follows soon: then a title that was listed stands over its text."""
     return any(
-        _is_prose(paragraph) or _width(paragraph[0].text) > _PROSE_LINE
-        for paragraph in paragraphs[place + 1 : place + 4]
+        _is_prose(paragraph) or _width(paragraph[0].text) > _PROSE_LINE or _is_stanza(paragraph, entries)
+        for paragraph in paragraphs[place + 1 : place + _SOON]
+    )
+
+
+def _is_stanza(paragraph: Sequence[Line], entries: dict[str, bool]) -> bool:
+    """Whether several lines have neither a page number nor a listed title."""
+    return len(paragraph) >= _STANZA_LINES and not any(
+        line.text[-1].isdigit() or _key(line.text) in entries for line in paragraph
     )
 
 

@@ -16,10 +16,8 @@ LAST, UNREADABLE = -1, -2
 DATE = "a date"
 """The form of lines that only are a date."""
 
-_LONGEST_LINE, _LONGEST_HEAD, _LONGEST_NUMBER = 160, 100, 40
-_LONGEST_EASTERN = 40
-_MOST_NAME_WORDS, _MOST_BARE_WORDS, _MOST_DATE_WORDS = 8, 14, 6
-_LONGEST_MINOR_WORD = 4
+_LONGEST_LINE, _LONGEST_HEAD, _LONGEST_NUMBER, _LONGEST_EASTERN = 160, 100, 40, 40
+_MOST_NAME_WORDS, _MOST_BARE_WORDS, _MOST_DATE_WORDS, _LONGEST_MINOR_WORD = 8, 14, 6, 4
 _PUNCTUATION = ".,:;)]–—-·。、：،؛"
 _ENDS_NUMBER = (".", ":", ")", "]", "–", "—", "-", "·", "、", "：")
 _MARKUP = '#*_=~|•·<>«»\u201c\u201d" \t\u3000\ufeff\u200e\u200f'
@@ -63,8 +61,7 @@ def look(line: str, *, alone: bool) -> Look | None:
     """The heading that a line would be, if it could be one; `alone` if it is a paragraph of its own."""
     if len(line) > _LONGEST_LINE:
         return None
-    line = _bare_text(line)
-    if not line or (line[0] in "[(" and line[-1] not in "])"):
+    if not (line := _bare_text(line)) or (line[0] in "[(" and line[-1] not in "])"):
         return None
     if _EAST.match(line) or (line[0].isdigit() and _EAST.search(line[:8])):
         return _eastern(line, alone=alone)
@@ -133,12 +130,12 @@ def _named(line: str, words: Sequence[str]) -> Look | None:
     if len(words) > _MOST_NAME_WORDS:
         return None
     names = [plain(_head(word)) for word in words if word != "—"]
-    kind = named_kind("-".join(names))
+    kind = named_kind(name := vocabulary.alone("-".join(names)))
     if kind and not (kind == "back" and line[-1] == ":"):
-        return Look("-".join(names), None, kind)
-    if len(words) == 1 and (kind := vocabulary.kind_alone(names[0])):
-        return Look("contents" if kind == "contents" else names[0], None, kind)
-    if 1 < len(words) <= 3 and (kind := named_kind(names[-1])) and kind != "body" and is_titled(words):
+        return Look(name, None, kind)
+    counted = any(read([_head(word)]) for word in words[:-1])
+    kind = None if counted else named_kind(names[-1])
+    if 1 < len(words) <= 3 and kind and kind != "body" and is_titled(words):
         return Look(names[-1], None, kind)
     kind = named_kind(names[0]) if len(names) > 1 else None
     if kind in ("front", "back", "contents") and is_titled(words) and (line.isupper() or line[-1].isalnum()):
@@ -191,12 +188,13 @@ def _bare_number(words: Sequence[str], *, alone: bool) -> Look | None:
     last, rest = words[number.words - 1], words[number.words :]
     if not rest:
         return Look(form, number.value, letter=letter)
+    stopped = last.endswith(_ENDS_NUMBER) or rest[0] == "—"
     if number.style in ("one", "first") and not last.endswith((".", ":")) and rest[0] != "—":
         return None
-    stopped = last.endswith(_ENDS_NUMBER) or rest[0] == "—"
     if not stopped and not (_is_open_title(number, rest) and alone):
         return None
-    if not form and plain(_head(rest[0])) in vocabulary.divisions():
+    ends = len(rest) == 1 or rest[0].endswith(_ENDS_NUMBER) or rest[1] == "—"
+    if ends and not form and plain(_head(rest[0])) in vocabulary.divisions():
         return None
     return Look(form, number.value, bare=False, letter=letter)
 
@@ -285,8 +283,8 @@ def _eastern(line: str, *, alone: bool) -> Look | None:
         and (kind := named_kind(plain(head)) or named_kind(plain(line.replace(" ", ""))))
     ):
         return Look(plain(head), None, kind)
-    if line in _THIRDS:
-        return Look("上", _THIRDS[line])
+    if line[0] in _THIRDS and (len(line) == 1 or (len(line) == 2 and line[1] in _UNITS)):
+        return Look("上" + line[1:], _THIRDS[line[0]])
     for pattern in _EASTERN:
         match = pattern.fullmatch(line)
         number = chinese(match["n"]) if match else None

@@ -5,17 +5,20 @@ from __future__ import annotations
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
-from cpullm.splitters.headings import Heading
+from cpullm.splitters.headings import WORK, Heading
+from cpullm.splitters.numbers import plain
 
 SMALL_GAP_WORDS = 40
 """Up to so many words between two headings the first has hardly a text of its own."""
+LONG_GAP = 5000
+"""The words counted between headings at most; what is longer in characters counts as so many."""
 _CAST_WORDS = 150
 _MOST_WORKS = 60
 _ROOM = 12
-LONG_GAP = 5000
-"""The words counted between headings at most; what is longer in characters counts as so many."""
+_ENDINGS = frozenset("end fin finis ende fine curtain rideau vorhang sipario telon".split())
 
 
 def gap(text: str, before: Heading, after: Heading) -> int:
@@ -44,29 +47,36 @@ def forms_above(text: str, chosen: Sequence[Heading]) -> dict[str, set[str]]:
 
 def works(text: str, chains: Sequence[Sequence[Heading]], titles: Sequence[Heading]) -> list[Heading]:
     """A title above each of the runs that begin again, if every one has such a title: plays in one volume."""
-    firsts = sorted((chain[0] for chain in chains), key=lambda heading: heading.start)
-    if not 1 < len(firsts) <= _MOST_WORKS or {(first.form, first.number) for first in firsts} != {(firsts[0].form, 1)}:
-        return []
-    lasts = [0, *sorted(chain[-1].end for chain in chains)]
-    above = [_titles_above(text, titles, first, last) for first, last in zip(firsts, lasts, strict=False)]
-    if not all(above) or len({block[-1].title for block in above}) == 1 == len({len(block) for block in above}):
-        return []
-    most = min(len(block) for block in above[1:])
-    found = [_most_room(text, block[-most:]) for block in above]
-    return found if len({title.title.casefold() for title in found}) == len(found) else []
+    numbered = flat(chains)
+    starts = [heading.start for heading in numbered]
+    titles = [title for title in titles if plain(title.title.split()[0].rstrip(".,")) not in _ENDINGS]
+    title_starts = [title.start for title in titles]
+    for form in dict.fromkeys(chain[0].form for chain in chains):
+        firsts = [chain[0] for chain in chains if chain[0].form == form]
+        if not 1 < len(firsts) <= _MOST_WORKS or any(first.number != 1 for first in firsts):
+            continue
+        above: list[list[Heading]] = []
+        for first in firsts:
+            before = bisect(starts, first.start) - 1
+            last = numbered[before - 1].end if before else 0
+            above.append(_titles_above(text, titles, bisect(title_starts, first.start), first, last))
+        most = max(1, min(map(len, above)))
+        found = [_most_room(text, block[-most:]) for block in above if block]
+        if len({title.title.casefold() for title in found}) == len(above):
+            return [replace(title, form=WORK) for title in found]
+    return []
 
 
-def _titles_above(text: str, titles: Sequence[Heading], first: Heading, last: int) -> list[Heading]:
-    """The titles over a heading with little between them and much text before them."""
-    starts = [title.start for title in titles]
+def _titles_above(text: str, titles: Sequence[Heading], place: int, first: Heading, last: int) -> list[Heading]:
+    """The titles before `place` over a heading, with little between them and much text before them."""
     block: list[Heading] = []
-    below = first
-    for title in reversed(titles[: bisect(starts, first.start)]):
-        if title.start <= last or gap(text, title, below) > _CAST_WORDS:
-            break
-        block.insert(0, title)
-        below = title
-    return block if block and len(text[last : block[0].start].split(None, SMALL_GAP_WORDS)) >= SMALL_GAP_WORDS else []
+    while place and titles[place - 1].start > last and gap(text, titles[place - 1], first) <= _CAST_WORDS:
+        place -= 1
+        first = titles[place]
+        block.append(first)
+    if not block or len(text[last : first.start].split(None, SMALL_GAP_WORDS)) <= SMALL_GAP_WORDS:
+        return []
+    return block[::-1]
 
 
 def _most_room(text: str, block: Sequence[Heading]) -> Heading:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from statistics import median
 
 from cpullm.records import Document, Mark
 from cpullm.splitters import extents, gutenberg
@@ -13,60 +14,133 @@ from cpullm.splitters.headings import TITLE, Heading, candidates
 from cpullm.splitters.sections import Section, framed, plain
 
 _FEW_WORDS = 40
+_MARKUP = "#* \t"
+_INTRODUCTIONS = (
+    "introdu",
+    "einleit",
+    "einführ",
+    "inleid",
+    "inled",
+    "innled",
+    "indled",
+    "johdan",
+    "введен",
+    "вступ",
+    "wstęp",
+    "wprowadz",
+    "úvod",
+    "bevezet",
+    "giriş",
+    "εισαγωγ",
+    "引言",
+    "導論",
+    "导论",
+    "緒論",
+    "绪论",
+    "序論",
+    "はじめに",
+    "서론",
+    "مقدمة",
+    "מבוא",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """A marked heading with its rank; it takes its line's markup with it, as Markdown's `#`."""
+
+    level: int
+    heading: Heading
 
 
 def sections(document: Document, deepest: int | None = None) -> list[Section]:
     """A section for each marked heading, down to the level `deepest`; empty if the format marks none."""
     start, end = gutenberg.body(document.text)
-    marks = [mark for mark in _marks(document, start, end) if deepest is None or mark.level <= deepest]
-    if not marks:
+    marked = [one for one in _marked(document, start, end) if deepest is None or one.level <= deepest]
+    if not marked:
         return []
-    opening = marks[0].start
+    opening = marked[0].heading.start
     kind = "body" if _has_text(document.text, start, opening) else "front"
-    stop = extents.text_end(document.text, marks[-1].end, end)
-    cut = _cut(document.text, _joined(document.text, marks), stop)
-    return framed(document, [plain(kind, start, opening), *cut, plain("back", stop, end)])
+    stop = extents.text_end(document.text, marked[-1].heading.end, end)
+    return framed(document, [plain(kind, start, opening), *_cut(marked, stop), plain("back", stop, end)])
 
 
-def main_level(document: Document) -> int | None:
-    """The highest level with two headings or more that have text under them; None if there is none."""
+def main_level(document: Document, longest: int) -> int | None:
+    """The highest level that divides the text, most of its headings with text of their own before deeper ones.
+
+    A deeper one if its sections are longer than `longest` characters by the median. None if no level has two headings
+    with text under them.
+    """
     start, end = gutenberg.body(document.text)
-    marks = _joined(document.text, _marks(document, start, end))
-    for level in sorted({mark.level for mark in marks}):
-        upper = [mark for mark in marks if mark.level <= level]
-        ends = [*(mark.start for mark in upper[1:]), end]
-        of_level = [(mark, until) for mark, until in zip(upper, ends, strict=True) if mark.level == level]
-        if sum(_has_text(document.text, mark.end, until) for mark, until in of_level) > 1:
-            return level
-    return None
+    marked = _marked(document, start, end)
+    dividing = None
+    for level in sorted({one.level for one in marked}):
+        sizes = _sizes(document.text, [one for one in marked if one.level <= level], level, end)
+        own = _sizes(document.text, marked, level, end)
+        if len(sizes) > 1:
+            dividing = level
+            if 2 * len(own) > len(sizes) and median(sizes) <= longest:
+                break
+    return dividing
 
 
-def agrees(document: Document, chosen: Sequence[Heading]) -> bool:
-    """Whether marks leave these headings standing: unmarked numbers may be a list's, titles need no guess."""
-    numbered = [heading for heading in chosen if heading.number is not None]
-    if not document.marks or any(heading.form for heading in numbered):
-        return True
-    return bool(numbered) and 2 * len(_levels(document, chosen)) >= len(chosen)
+def _sizes(text: str, marked: Sequence[_Marked], level: int, end: int) -> list[int]:
+    """Characters from each heading of a level to the next heading, where more than a few words stand there."""
+    ends = [*(one.heading.start for one in marked[1:]), end]
+    spans = [(one.heading.end, until) for one, until in zip(marked, ends, strict=True) if one.level == level]
+    return [until - start for start, until in spans if _has_text(text, start, until)]
+
+
+def agrees(document: Document, chosen: Sequence[Heading], longest: int) -> bool:
+    """Whether the text's own headings stand beside the marked ones, which are surer than bare numbers and titles.
+
+    Chapters by name stand if most are marked, or if nothing is marked where they are.
+    """
+    named = [heading for heading in chosen if heading.number is not None and heading.form.strip(".")]
+    if not named:
+        return main_level(document, longest) is None
+    after = [mark for mark in document.marks if mark.start > named[0].start]
+    return not after or 2 * len(_levels(document, chosen)) >= len(chosen)
 
 
 def merged(document: Document, chosen: Sequence[Heading]) -> list[Heading]:
     """Adds what is marked as the chosen headings are but has no number: a title under one, an interlude's heading."""
-    level_at = _levels(document, chosen)
-    if 2 * len(level_at) < max(1, len(chosen)):
-        return list(chosen)
-    found = list(chosen)
-    starts = [heading.start for heading in chosen]
-    for mark in document.marks:
-        place = bisect_right(starts, mark.start) - 1
-        if mark.level not in level_at.values() or place < 0 or mark.start < chosen[place].end:
+    marked = _marked(document, *gutenberg.body(document.text))
+    found = _with_marked_titles(chosen, marked)
+    numbered = [heading for heading in found if heading.number is not None]
+    level_at = _levels(document, numbered)
+    if not numbered or 2 * len(level_at) < len(numbered):
+        return found
+    starts = [heading.start for heading in found]
+    added = []
+    for one, after in zip_longest(marked, marked[1:]):
+        place = bisect_right(starts, one.heading.start) - 1
+        if one.level not in level_at.values() or (place >= 0 and one.heading.start < found[place].end):
             continue
-        heading = found[place]
-        if level_at.get(heading.start) == mark.level and not document.text[heading.end : mark.start].strip():
-            title = document.text[mark.start : mark.end]
-            found[place] = replace(heading, title=f"{heading.title} {title}", end=mark.end)
-        else:
-            found.append(_heading(document.text, mark))
-    return sorted(found, key=lambda heading: heading.start)
+        if one.heading.start > numbered[0].start:
+            if level_at.get(found[place].start) == one.level and _touch(document.text, found[place], one.heading):
+                title = f"{found[place].title} {one.heading.title}"
+                found[place] = replace(found[place], title=title, end=one.heading.end)
+            else:
+                added.append(one.heading)
+        elif _has_text(document.text, one.heading.end, after.heading.start if after else None):
+            added.append(one.heading)  # but not a title page's lines
+    return sorted([*found, *added], key=lambda heading: heading.start)
+
+
+def _with_marked_titles(chosen: Sequence[Heading], marked: Sequence[_Marked]) -> list[Heading]:
+    """The chosen headings without the markup of their lines."""
+    at = {one.heading.start: one.heading for one in marked}
+    return [
+        replace(heading, title=at[heading.start].title, end=at[heading.start].end)
+        if heading.start in at and at[heading.start].end >= heading.end
+        else heading
+        for heading in chosen
+    ]
+
+
+def _touch(text: str, before: Heading, after: Heading) -> bool:
+    return not text[before.end : after.start].strip()
 
 
 def _levels(document: Document, chosen: Sequence[Heading]) -> dict[int, int]:
@@ -76,41 +150,70 @@ def _levels(document: Document, chosen: Sequence[Heading]) -> dict[int, int]:
     return {start: level for start, level in levels.items() if start in starts}
 
 
-def _marks(document: Document, start: int, end: int) -> list[Mark]:
-    return [mark for mark in document.marks if start <= mark.start and mark.end <= end]
-
-
-def _joined(text: str, marks: Sequence[Mark]) -> list[Mark]:
-    """Headings of one level with nothing between them, as a number and its title, become one."""
-    joined: list[Mark] = []
-    for mark in marks:
-        if joined and joined[-1].level == mark.level and not text[joined[-1].end : mark.start].strip():
-            joined[-1] = Mark(joined[-1].start, mark.end, mark.level)
+def _marked(document: Document, start: int, end: int) -> list[_Marked]:
+    """The marked headings within a span; a number and its title, marked alike with nothing between them, are one."""
+    found: list[_Marked] = []
+    for mark in document.marks:
+        if not start <= mark.start < mark.end <= end:
+            continue
+        one = _Marked(mark.level, _heading(document.text, mark))
+        before = found[-1].heading if found else None
+        if before is None or found[-1].level != mark.level or not _is_number(before):
+            found.append(one)
+        elif not _touch(document.text, before, one.heading):
+            found.append(one)
         else:
-            joined.append(mark)
-    return joined
+            title = f"{before.title} {one.heading.title}"
+            found[-1] = replace(found[-1], heading=replace(before, title=title, end=one.heading.end))
+    return found
 
 
-def _cut(text: str, marks: Sequence[Mark], stop: int) -> Iterator[Section]:
+def _is_number(heading: Heading) -> bool:
+    looks = candidates(heading.title, 0, len(heading.title))
+    return bool(looks) and looks[0].number is not None and len(heading.title.split()) <= 2
+
+
+def _cut(marked: Sequence[_Marked], stop: int) -> Iterator[Section]:
     above: list[tuple[int, str]] = []
     opened = False
-    for mark, after in pairwise([*marks, Mark(stop, stop, 0)]):
-        heading = _heading(text, mark)
-        above = [level for level in above if level[0] < mark.level]
-        kind = ("back" if opened else "front") if heading.kind == "contents" else heading.kind
-        titles = tuple(title for _, title in above)
-        yield Section(kind, titles, heading.title, heading.start, heading.end, after.start)
+    for one, end in zip(marked, [*(after.heading.start for after in marked[1:]), stop], strict=True):
+        heading = one.heading
+        above = [level for level in above if level[0] < one.level]
+        kind = _kind(heading, opened)
+        yield Section(kind, tuple(title for _, title in above), heading.title, heading.start, heading.end, end)
         opened = opened or kind == "body"
-        above.append((mark.level, heading.title))
+        above.append((one.level, heading.title))
+
+
+def _kind(heading: Heading, opened: bool) -> str:
+    """Body, front or back; what a book has in front before its text, a report has as a part of it."""
+    if heading.kind == "front" and heading.title.casefold().startswith(_INTRODUCTIONS):
+        return "body"
+    if heading.kind in ("front", "contents"):
+        return "back" if opened else "front"
+    return heading.kind
 
 
 def _heading(text: str, mark: Mark) -> Heading:
-    """The marked heading, from its line's beginning; its kind by its name."""
     start = text.rfind("\n", 0, mark.start) + 1
+    start = mark.start if text[start : mark.start].strip(_MARKUP) else start
     title = " ".join(text[mark.start : mark.end].split())
-    kind = next((found.kind for found in candidates(title, 0, len(title)) if found.start == 0), "body")
-    return Heading(TITLE, None, title, 0, start, mark.end, kind)
+    kind = next((found.kind for found in candidates(title.rstrip(":"), 0, len(title)) if found.start == 0), "body")
+    end = _line_end(text, mark.end)
+    if text[mark.end : end].strip(_MARKUP):
+        return Heading(TITLE, None, title, 0, start, mark.end, kind)
+    below = _line_end(text, end + 1)
+    return Heading(TITLE, None, title, 0, start, below if _is_underline(text[end + 1 : below]) else end, kind)
 
 
-def _has_text(text: str, start: int, end: int) -> bool:
+def _line_end(text: str, place: int) -> int:
+    end = text.find("\n", place)
+    return len(text) if end < 0 else end
+
+
+def _is_underline(line: str) -> bool:
+    return bool(line.strip()) and set(line.strip()) in ({"="}, {"-"})
+
+
+def _has_text(text: str, start: int, end: int | None) -> bool:
     return len(text[start:end].split(None, _FEW_WORDS)) > _FEW_WORDS

@@ -13,14 +13,14 @@ from cpullm.splitters import gutenberg
 from cpullm.splitters.sections import Section, framed, opening, plain
 from cpullm.splitters.windows import windows
 
-_BYTES_PER_TOKEN = 4
+BYTES_PER_TOKEN = 4
 _PATTERN_SECONDS = 20.0
 _BLANK_LINES = regex.compile(r"\n[^\S\n]*+\n\s*+")
 
 
 def estimated_tokens(text: str) -> int:
     """Tokens of a text when no tokenizer is at hand: one for four bytes of UTF-8."""
-    return -(-len(text.encode()) // _BYTES_PER_TOKEN)
+    return -(-len(text.encode()) // BYTES_PER_TOKEN)
 
 
 def paragraphs(document: Document, chunk_tokens: int) -> list[Section]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from cpullm.splitters import vocabulary
 from cpullm.splitters.headings import Heading
-from cpullm.splitters.lookalikes import BARE, interrupts, is_announced, is_list, without_short
+from cpullm.splitters.lookalikes import BARE, interrupts, is_list, without_announced, without_short
 from cpullm.splitters.looks import LAST, UNREADABLE, is_known, named_kind
 from cpullm.splitters.nesting import SMALL_GAP_WORDS, Places, flat, forms_above, gap
 from cpullm.splitters.numbers import roman
@@ -72,8 +72,10 @@ def chains(text: str, found: Sequence[Heading]) -> list[list[Heading]]:
         if form.startswith(BARE):
             of_form = [run for run in of_form if not is_list(text, run) and not interrupts(text, run)]
         runs += _convincing(of_form)
-    runs = without_short(text, found, [run for run in runs if not is_announced(run, runs)])
-    return _without_sections(text, sorted(runs, key=lambda run: run[0].start))
+    runs = without_short(text, found, without_announced(runs))
+    runs = _without_sections(text, sorted(runs, key=lambda run: run[0].start))
+    counted = {run[0].form for run in runs if len(run) > 1}
+    return [run for run in runs if run[0].form in counted or not run[0].form.startswith(BARE)]
 
 
 def _style(heading: Heading) -> str:
@@ -215,7 +217,8 @@ def _convincing(runs: list[list[Heading]]) -> list[list[Heading]]:
     good = [run for run in runs if (len(run) > 1 and (run[0].number or 0) <= 1) or len(run) > 2]
     if not good:
         return []
-    return [run for run in runs if run in good or run[0].number == 1]
+    starts = {run[0].start for run in good}
+    return [run for run in runs if run[0].start in starts or run[0].number == 1]
 
 
 def _without_sections(text: str, runs: list[list[Heading]]) -> list[list[Heading]]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from cpullm.splitters import runs, vocabulary
-from cpullm.splitters.headings import LISTED, MIXED, NUMBERED, TITLE, Heading
-from cpullm.splitters.lookalikes import BARE, without_noted, without_noted_titles
-from cpullm.splitters.looks import DATE, is_known, named_kind
-from cpullm.splitters.nesting import LONG_GAP, SMALL_GAP_WORDS, flat, forms_above, gap
+from cpullm.splitters.headings import LISTED, MIXED, NUMBERED, TITLE, WORK, Heading
+from cpullm.splitters.lookalikes import BARE, are_days, narrators, without_contents, without_noted, without_noted_titles
+from cpullm.splitters.looks import DATE, named_kind
+from cpullm.splitters.nesting import LONG_GAP, SMALL_GAP_WORDS, blank_above, flat, forms_above, gap, works
 
-_FEW_WORDS = 8
+_FEW_BELOW = 2
+_MOST_TITLE_PAGE = 4
 _FEWEST_TITLES = 3
-_FEW_ENTRIES = 3
-_PAGE = re.compile(r"[\s.]+\d+$")
 _MOST_TIMES = 4
 _BEFORE_NOTES = 0.5
 
@@ -27,24 +25,37 @@ def headings(text: str, found: Sequence[Heading]) -> list[Heading]:
     """The candidates that are headings of the text, tables of contents and chance look-alikes left out."""
     told = [heading for heading in found if heading.form in (LISTED, NUMBERED)]
     found = [heading for heading in found if heading.form not in (LISTED, NUMBERED)]
-    kept = _without_contents(text, runs.counting(text, runs.styled(_seldom(found))))
+    dates = _titles(text, [heading for heading in found if heading.form == DATE], [])
+    seldom = _seldom(found)
+    kept = without_contents(text, runs.counting(text, runs.styled(seldom)))
     kept = [heading for heading in kept if heading.kind != "contents" or named_kind(heading.form) == "contents"]
     named = [heading for heading in kept if heading.number is None and heading.form not in (TITLE, MIXED, DATE)]
     every = runs.chains(text, kept)
     chains = without_noted(text, every, named)
     noted = {chain[0].start for chain in every} - {chain[0].start for chain in chains}
-    told = without_noted_titles(text, told, named, noted)
     chains = _without_notes(text, chains, named)
-    numbered = flat(chains)
-    titles = _titles(text, told, numbered)
-    if titles:
-        chosen = _with_listed(chains, titles)
-    else:
-        titles = _titles(text, [heading for heading in kept if heading.form == TITLE], [])
-        chosen = titles if len(titles) > 2 * len(numbered) else numbered
-        for form in (DATE, MIXED):
-            chosen = chosen or _titles(text, [heading for heading in kept if heading.form == form], [])
+    chains = [] if are_days(chains, dates) else chains
+    titles = _titles(text, without_noted_titles(text, told, named, noted), flat(chains))
+    chosen = _with_listed(text, chains, titles) if titles else _unlisted(text, chains, kept, named, seldom)
+    chosen = chosen or dates or _titles(text, [heading for heading in kept if heading.form == MIXED], [])
+    told = narrators(text, [heading for heading in found if heading.form == TITLE])
+    if all(heading.form == TITLE for heading in chosen) and len(told) > 2 * len(chosen):
+        chosen = told
     return runs.unstyled(_of_right_kind(text, _with_named(text, chosen, named)))
+
+
+def _unlisted(
+    text: str,
+    chains: Sequence[list[Heading]],
+    kept: Sequence[Heading],
+    named: Sequence[Heading],
+    seldom: Sequence[Heading],
+) -> list[Heading]:
+    """Numbers, with the works that they are in, or titles, with the parts that these are in: what there is more of."""
+    titles = _titles(text, [heading for heading in kept if heading.form == TITLE], [])
+    if len(titles) <= 2 * sum(map(len, chains)):
+        return flat([*chains, works(text, chains, [heading for heading in seldom if heading.form == TITLE])])
+    return _after_front(text, flat([*_over(text, chains, flat([titles, named])), titles]), named)
 
 
 def _seldom(found: Sequence[Heading]) -> list[Heading]:
@@ -107,8 +118,8 @@ def _is_level(text: str, chosen: Sequence[Heading], place: int, above: dict[str,
     if place + 1 == len(chosen):
         return False
     heading, after = chosen[place], chosen[place + 1]
-    if heading.form == after.form:
-        return False
+    if heading.form == after.form or heading.form == WORK or heading.kind == "contents":
+        return heading.form == WORK
     return after.form in above.get(heading.form, ()) or (
         heading.number is None and after.number == 1 and gap(text, heading, after) == 0
     )
@@ -122,29 +133,79 @@ def _titles(text: str, titles: Sequence[Heading], numbered: Sequence[Heading]) -
     starts = [heading.start for heading in numbered]
     titles = [title for title in titles if not _is_below(text, numbered, starts, title)]
     titles = [title for title in titles if title.form != NUMBERED or len(numbered) < _FEWEST_TITLES]
-    with_text = [
-        title
-        for title, after in zip_longest(titles, titles[1:])
-        if after is None or gap(text, title, after) > SMALL_GAP_WORDS
-    ]
+    with_text = _with_text(text, titles)
     times = Counter(title.title.casefold() for title in with_text)
     often = _MOST_TIMES if titles and titles[0].form == TITLE else 1
     free = [title for title in with_text if times[title.title.casefold()] <= often]
     few = 1 if len(numbered) >= _FEWEST_TITLES and titles and titles[0].form == LISTED else _FEWEST_TITLES
-    return free if len(free) >= few else []
+    return _with_parts(text, titles, free, numbered) if len(free) >= few else []
+
+
+def _with_parts(
+    text: str, titles: Sequence[Heading], free: list[Heading], numbered: Sequence[Heading]
+) -> list[Heading]:
+    """Adds listed titles that stand right above others: parts of a collection."""
+    starts = {title.start for title in free}
+    parts = [
+        replace(title, form=WORK)
+        for title, after in pairwise(titles)
+        if title.form == LISTED and after.start in starts and title.start not in starts and gap(text, title, after) == 0
+    ]
+    return flat([free, parts]) if not numbered and 1 < len(parts) <= len(free) // 2 else free
+
+
+def _over(text: str, chains: Sequence[list[Heading]], titles: Sequence[Heading]) -> list[list[Heading]]:
+    """The chains of parts: right under every number stands a title that has a text."""
+    starts = [title.start for title in titles]
+    return [
+        chain
+        for chain in chains
+        if len(chain) > 1
+        and not chain[0].form.startswith(BARE)
+        and all(
+            place < len(titles) and gap(text, heading, titles[place]) == 0
+            for heading in chain
+            for place in [bisect(starts, heading.start)]
+        )
+    ]
+
+
+def _after_front(text: str, chosen: list[Heading], named: Sequence[Heading]) -> list[Heading]:
+    """Leaves out the title page: the few titles before a preface or contents."""
+    front = max((heading.start for heading in named if _is_early(text, heading)), default=0)
+    before = sum(heading.start < front for heading in chosen)
+    unnamed = all(heading.form == TITLE for heading in chosen[:before])
+    return chosen[before:] if unnamed and before <= _MOST_TITLE_PAGE and 3 * before < len(chosen) else chosen
+
+
+def _is_early(text: str, heading: Heading) -> bool:
+    return heading.kind in ("front", "contents") and 4 * heading.start < len(text)
+
+
+def _with_text(text: str, titles: Sequence[Heading]) -> list[Heading]:
+    """The titles with more than a few words under them; of several on end that with the most room above it."""
+    kept: list[Heading] = []
+    head: Heading | None = None
+    for title, after in zip_longest(titles, titles[1:]):
+        if head is None or blank_above(text, title) >= blank_above(text, head) or title.form != TITLE:
+            head = title
+        words = LONG_GAP if after is None else gap(text, title, after)
+        kept += [head] if words > SMALL_GAP_WORDS else []
+        head = head if words == 0 else None
+    return kept
 
 
 def _is_below(text: str, numbered: Sequence[Heading], starts: Sequence[int], title: Heading) -> bool:
     """Whether a title is a number itself or stands right under one, whose title it is."""
     place = bisect(starts, title.start)
-    return place > 0 and gap(text, numbered[place - 1], title) == 0
+    return place > 0 and gap(text, numbered[place - 1], title) <= _FEW_BELOW
 
 
-def _with_listed(chains: Sequence[Sequence[Heading]], titles: Sequence[Heading]) -> list[Heading]:
+def _with_listed(text: str, chains: Sequence[Sequence[Heading]], titles: Sequence[Heading]) -> list[Heading]:
     """Listed titles and numbers together, without the numbers of sections inside a few of the titles' units."""
     numbered = flat(chains)
     if len(numbered) > 2 * len(titles):
-        titles = _outside(numbered, titles)
+        titles = _outside(text, numbered, titles)
     starts = [title.start for title in titles]
     units = [{bisect(starts, heading.start) for heading in chain} for chain in chains]
     if 2 * len(set().union(*units)) < len(titles) and len(numbered) <= 2 * len(titles):
@@ -153,100 +214,24 @@ def _with_listed(chains: Sequence[Sequence[Heading]], titles: Sequence[Heading])
     return flat([*chains, titles])
 
 
-def _outside(numbered: Sequence[Heading], titles: Sequence[Heading]) -> list[Heading]:
-    """The titles before the numbers begin, after they end, and just where they begin again."""
+def _outside(text: str, numbered: Sequence[Heading], titles: Sequence[Heading]) -> list[Heading]:
+    """The titles before the numbers begin, after they end, just where they begin again, and right above one."""
     starts = [heading.start for heading in numbered]
     places = [bisect(starts, title.start) for title in titles]
-    return [
-        title if place or title.kind != "body" else replace(title, kind="front")
+    close = {
+        title.start
         for title, place in zip(titles, places, strict=True)
-        if place in (0, len(numbered)) or numbered[place].number == 1
-    ]
-
-
-def _without_contents(text: str, found: list[Heading]) -> list[Heading]:
-    times = Counter((heading.form, heading.number) for heading in found)
-    last_place = {(heading.form, heading.number): place for place, heading in enumerate(found)}
-    last_title = {_listed_title(heading): place for place, heading in enumerate(found)}
-    kept: list[Heading] = []
-    first = 0
-    gaps: list[int] = []
-    for place, heading in enumerate(found):
-        gaps.append(gap(text, heading, found[place + 1]) if place + 1 < len(found) else LONG_GAP)
-        if gaps[-1] > SMALL_GAP_WORDS:
-            block = found[first : place + 1]
-            again = [last_place[heading.form, heading.number] > place for heading in block]
-            if any(heading.number is None and heading.kind == "contents" for heading in block):
-                again = [times[heading.form, heading.number] > 1 for heading in block]
-            elif len(block) <= _FEW_ENTRIES:
-                again = [last_title[_listed_title(heading)] > place for heading in block]
-            once = last_title[_listed_title(heading)] == place and heading.number is not None
-            body = _after_contents(block, gaps, again, once and all(other.form != heading.form for other in block[:-1]))
-            needed = _needed(block, times)
-            kept += [
-                heading
-                for heading, gap_ in zip(block[:body], gaps, strict=False)
-                if heading.form in needed or _is_front(heading, gap_)
-            ]
-            kept += block[body:]
-            first, gaps = place + 1, []
-    return kept
-
-
-def _needed(block: Sequence[Heading], times: Counter[tuple[str, int | None]]) -> set[str]:
-    """The forms whose headings come only in this block and go on with a count that stands outside it."""
-    keys = [(heading.form, heading.number) for heading in block if heading.number is not None]
-    again = {form for form, number in keys if times[form, number] > 1 or form[:1] in (BARE, ".") or not is_known(form)}
-    return {
-        form
-        for form, number in keys
-        if form not in again
-        and any(times[form, near] and (form, near) not in keys for near in (number - 1, number + 1))
+        if place < len(numbered) and title.form == LISTED and gap(text, title, numbered[place]) == 0
     }
-
-
-def _after_contents(block: list[Heading], gaps: list[int], again: list[bool], stands_out: bool) -> int:
-    """How many headings of a block with almost no text between them are a table of contents.
-
-    The book itself may open at the block's end: there every form stands once, with its first number. So does
-    what `stands_out`, a last heading of another form that comes only once.
-    """
-    body = len(block) - stands_out
-    opening: set[tuple[str, int | None]] = set()
-    while body and all(block[body - 1].form != form for form, _ in opening) and _can_open(block, body - 1):
-        body -= 1
-        opening.add((block[body].form, block[body].number))
-    numbers: dict[str, set[int]] = defaultdict(set)
-    for heading in block[:body]:
-        if heading.number is not None:
-            numbers[heading.form].add(heading.number)
-    if max(map(len, numbers.values()), default=0) < 2:
-        return 0
-    repeated = sum(
-        later or (heading.form, heading.number) in opening for heading, later in zip(block[:body], again, strict=False)
-    )
-    from_one = min(min(values) for values in numbers.values()) <= 1
-    if (repeated * 2 >= body and from_one) or sum(gaps[:body]) * 2 <= body:
-        return body
-    return 0
-
-
-def _listed_title(heading: Heading) -> str:
-    """The title as a table of contents and the text both have it: letters and signs but for a page at the end."""
-    return "".join(sign for sign in _PAGE.sub("", heading.title.casefold()) if sign.isalnum())
-
-
-def _is_front(heading: Heading, words: int) -> bool:
-    """Whether a heading of a block is the list's name or has a text of its own, as a short preface before it has."""
-    named = heading.number is None and heading.form not in (TITLE, MIXED)
-    return named and (words > _FEW_WORDS or heading.kind == "contents")
-
-
-def _can_open(block: list[Heading], place: int) -> bool:
-    heading = block[place]
-    if heading.number == 1:
-        return True
-    return heading.number is None and any(other.form == heading.form for other in block[:place])
+    return [
+        replace(title, form=WORK)
+        if len(close) > 1 and title.start in close
+        else title
+        if place or title.kind != "body"
+        else replace(title, kind="front")
+        for title, place in zip(titles, places, strict=True)
+        if place in (0, len(numbered)) or numbered[place].number == 1 or (len(close) > 1 and title.start in close)
+    ]
 
 
 def _with_named(text: str, numbered: list[Heading], named: list[Heading]) -> list[Heading]:

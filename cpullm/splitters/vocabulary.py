@@ -97,8 +97,8 @@ tartalomjegyzek cuprins содержание оглавление зміст с�
 index-of-chapters
 """,
 }
-# Names that only a line with nothing else has: before or after other words they say nothing.
-_ALONE = {"table": "contents", "copyright": "front", "imprint": "front", "titlepage": "front", "sources": "back"}
+# Names that tell something only where nothing else stands on their line, and what they are other names of.
+_ALONE = {"table": "contents", "copyright": "copyright-page", "imprint": "copyright-page", "sources": "bibliography"}
 _INTERLUDES = """
 interlude intermezzo entr'acte zwischenspiel interludio interludi intermede mellanspel mellemspil mellomspill
 tussenspel interludium интерлюдия 幕間 间章
@@ -179,9 +179,9 @@ def lasts() -> frozenset[str]:
     return frozenset(plain(word) for word in _LAST.split())
 
 
-def kind_alone(name: str) -> str | None:
-    """The kind of a name that tells something only where nothing else stands on its line."""
-    return _ALONE.get(name)
+def alone(name: str) -> str:
+    """The name by which a part of a book is known whose line has only this name."""
+    return _ALONE.get(name, name)
 
 
 @cache
