@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import resource
 import time
 from collections import Counter
@@ -269,3 +270,10 @@ def test_a_workers_memory_does_not_grow_with_the_number_of_files(spark, tmp_path
     read = on_spark.read_files(spark, tmp_path).selectExpr("count(*)", "sum(length(text))").first()
     assert tuple(read) == (n_files, n_files << 20)
     assert peak() - before < 100
+
+
+def test_a_pipe_among_the_files_is_a_row_with_an_error(spark, tmp_path):
+    (tmp_path / "a.txt").write_text("Some text.", encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe")
+    found = collected(on_spark.split_files(spark, tmp_path))
+    assert [(line["document_id"], line["error"] is None) for line in found] == [("a.txt", True), ("pipe", False)]

@@ -123,7 +123,10 @@ def _documents(file: rows.Row, root: str, single: bool, reading: Reading) -> lis
 
 
 def _bytes(path: str, name: str) -> bytes:
+    file = Path(path.removeprefix("file:"))
     try:
-        return Path(path.removeprefix("file:")).read_bytes()
+        if file.exists() and not (file.is_file() or file.is_dir()):  # opening a pipe waits for who writes into it
+            raise InputError(f"{name} is no file but a pipe or a device; remove it.")
+        return file.read_bytes()
     except OSError as error:
         raise InputError(f"{name} could not be read on an executor ({error.strerror or error}).") from error
