@@ -33,8 +33,8 @@ class TestAuto:
     @pytest.mark.parametrize(
         ("document", "splitter", "why"),
         [
-            (Document("d", book("CHAPTER I", "CHAPTER II")), "chapters", "2 headings"),
-            (marked((1, "Method"), (1, "Results")), "headings", "marks them: 2 headings of level 1"),
+            (Document("d", book("CHAPTER I", "CHAPTER II")), "chapters", "2 units"),
+            (marked((1, "Method"), (1, "Results")), "headings", "marks, of level 1: 2 units"),
             (Document("d", PROSE), "whole", "short enough"),
             (Document("d", f"{PROSE}\n\n" * 400), "paragraphs", "no headings found"),
             (Document("d", f"{PROSE} " * 400), "tokens", "no short paragraphs"),
@@ -174,7 +174,10 @@ class TestRegex:
 
     def test_nothing_matches(self) -> None:
         done = checked(Document("d", PROSE), Splitting("regex", "^KAPITEL"))
-        assert (done.splitter, len(done.chunks)) == ("whole", 1) and "nothing matches '^KAPITEL'" in done.why
+        assert (done.splitter, len(done.chunks)) == ("whole", 1) and "match of '^KAPITEL'" in done.why
+
+    def test_a_pattern_that_matches_everything_leaves_one_unit(self) -> None:
+        assert checked(Document("d", PROSE), Splitting("regex", ".*")).splitter == "whole"
 
     def test_a_pattern_that_backtracks_without_end_is_stopped(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("cpullm.splitters.packed._PATTERN_SECONDS", 0.2)

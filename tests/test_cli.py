@@ -38,7 +38,7 @@ class TestSplit:
     def test_shows_chapters_words_and_a_sum(self, book: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["split", str(book)]) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert lines[0] == "quay: chapters (headings that count on or stand out: 2 headings)"
+        assert lines[0] == "quay: chapters (by headings that count on or stand out: 2 units)"
         assert lines[1].split() == ["unit", "words", "first", "words"]
         assert "CHAPTER I " in lines[2] and " 9  The clock told no time, and nobody minded" in lines[2]
         assert "CHAPTER II" in lines[3]
@@ -64,7 +64,7 @@ class TestSplit:
         assert main(["split", str(book), "--json"]) == 0
         out, err = capsys.readouterr()
         assert [json.loads(line)["kind"] for line in out.splitlines()] == ["front", "body", "body", "back"]
-        assert err == "quay: chapters (headings that count on or stand out: 2 headings)\n"
+        assert err == "quay: chapters (by headings that count on or stand out: 2 units)\n"
 
     def test_text_is_what_lines_and_offsets_refer_to(self, book: Path, capsys: pytest.CaptureFixture[str]) -> None:
         book.write_bytes(BOOK.replace("\n", "\r\n").encode("utf-8-sig"))
@@ -74,7 +74,7 @@ class TestSplit:
     @pytest.mark.parametrize(
         ("flags", "starts"),
         [
-            (["--splitter", "regex", "--pattern", "^C.*I$"], "quay: regex (asked for: 2 matches of '^C.*I$')"),
+            (["--splitter", "regex", "--pattern", "^C.*I$"], "quay: regex (asked for: 2 units under '^C.*I$')"),
             (["--splitter", "paragraphs", "--chunk-tokens", "16"], "quay: paragraphs (asked for: whole paragraphs"),
             (["--splitter", "whole"], "quay: whole (asked for: one unit)"),
         ],

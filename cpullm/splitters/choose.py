@@ -8,7 +8,7 @@ from functools import partial
 
 from cpullm.errors import InputError
 from cpullm.options import Splitting
-from cpullm.records import Document, Split
+from cpullm.records import Chunk, Document, Split
 from cpullm.splitters import chapters, outline, packed
 from cpullm.splitters.sections import Section, chunks, whole
 
@@ -55,9 +55,9 @@ def _chosen(document: Document, splitting: Splitting, count_tokens: Callable[[st
         return "tokens", f"asked for: at most {splitting.chunk_tokens} tokens each", sections
     if splitting.splitter == "regex":
         sections = packed.matches(document, splitting.pattern or "")
-        if _bodies(sections):
-            return "regex", f"asked for: {_bodies(sections)} matches of {splitting.pattern!r}", sections
-        return "whole", f"nothing matches {splitting.pattern!r}: one unit", whole(document)
+        if _units(document, sections):
+            return "regex", f"asked for: {_described(document, sections)} under {splitting.pattern!r}", sections
+        return "whole", f"no text under a match of {splitting.pattern!r}: one unit", whole(document)
     return "whole", "asked for: one unit", whole(document)
 
 
@@ -69,12 +69,12 @@ def _by_headings(document: Document, splitting: Splitting) -> _Choice:
     }
     sections = ways.pop(name)(document)
     if _bodies(sections):
-        return name, f"asked for: {_described(sections)}", sections
+        return name, f"asked for: {_described(document, sections)}", sections
     ((other, way),) = ways.items()
     sections = way(document)
     if _bodies(sections):
         missing = "no chapter headings" if name == "chapters" else "the format marks no headings"
-        return other, f"{missing}; {_described(sections)}", sections
+        return other, f"{missing}; {_described(document, sections)}", sections
     return "whole", "no headings found: one unit", whole(document)
 
 
@@ -83,11 +83,12 @@ def _auto(document: Document, splitting: Splitting, count_tokens: Callable[[str]
         return "whole", "a table's row", whole(document)
     sections = chapters.sections(document, _longest(splitting))
     if sum(section.start < section.text for section in sections) > 1:
-        return "chapters", f"headings that count on or stand out: {_described(sections)}", sections
+        return "chapters", f"by headings that count on or stand out: {_described(document, sections)}", sections
     level = outline.main_level(document, _longest(splitting))
     if level is not None:
         sections = outline.sections(document, level)
-        return "headings", f"the format marks them: {_described(sections)} of level {level}", sections
+        why = f"by headings that the format marks, of level {level}: {_described(document, sections)}"
+        return "headings", why, sections
     size = packed.estimated_tokens(document.text)
     if size <= _WHOLE_CHUNKS * splitting.chunk_tokens:
         return "whole", f"no headings found, and short enough for one unit (about {size} tokens)", whole(document)
@@ -107,8 +108,12 @@ def _bodies(sections: Sequence[Section]) -> int:
     return sum(section.kind == "body" and section.start < section.text for section in sections)
 
 
-def _described(sections: Sequence[Section]) -> str:
-    headed = [section for section in sections if section.start < section.text]
-    parts = len({section.levels for section in headed if section.levels})
-    noun = "heading" if len(headed) == 1 else "headings"
-    return f"{len(headed)} {noun}" + (f" in {parts} part{'s' * (parts > 1)}" if parts else "")
+def _units(document: Document, sections: Sequence[Section]) -> list[Chunk]:
+    return [chunk for chunk in chunks(document, sections)[0] if chunk.kind == "body" and chunk.text]
+
+
+def _described(document: Document, sections: Sequence[Section]) -> str:
+    units = _units(document, sections)
+    parts = len({unit.levels for unit in units if unit.levels})
+    noun = "unit" if len(units) == 1 else "units"
+    return f"{len(units)} {noun}" + (f" in {parts} part{'s' * (parts > 1)}" if parts else "")
