@@ -97,7 +97,7 @@ def _begun(data: bytes, random: Random) -> bytes:
 
 def _with_leader(data: bytes, random: Random) -> bytes:
     """A paragraph that is one long run of a sign, as in a table of contents that lacks its number."""
-    at, sign = random.randint(0, len(data)), random.choice((b"-", b"_", b". ", b"!", b"I", b"'"))
+    at, sign = random.randint(0, len(data)), random.choice((b"-", b"_", b".", b". ", b"!", b"I", b"'"))
     return data[:at] + b"\n\nA" + sign * random.choice((10, 300, 20_000)) + b"\n\n" + data[at:]
 
 

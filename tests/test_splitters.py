@@ -67,6 +67,10 @@ def book(*headings: str) -> str:
         ["CHAPITRE PREMIER", "CHAPITRE II", "CHAPITRE III"],
         ["第一回　標題", "第二回　標題", "第三回"],
         ["CHAPTER I.", "CHAPTER II.", "CHAPTER THE LAST"],
+        ["บทที่ 1", "บทที่ 2", "บทที่ ๓"],
+        ["2024-05-03", "2024-05-04", "2024-05-07"],
+        ["1. DEFINITIONS", "2. TERM", "3. FEES", "SCHEDULE 1", "SCHEDULE 2"],
+        ["Chapter 1: Introduction", "Chapter 2: Methods", "Chapter 3: Results"],
     ],
 )
 def test_every_form_that_counts_is_found(form: list[str]) -> None:
@@ -210,9 +214,12 @@ def test_a_long_text_before_the_first_heading_is_kept() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["I" * 300_000, " " * 300_000, "\n" * 300_000, "*" * 300_000, "***\n" * 75_000, "I.\n\n" * 20_000,
-     "word " * 60_000, "Epilogue\n\n" * 9_000, "*** END OF X\n" * 20_000, "A Title\n\n\n\n" * 20_000],
-)  # fmt: skip
+    [
+        *("I" * 300_000, " " * 300_000, "\n" * 300_000, "*" * 300_000, "***\n" * 75_000, "A" + "." * 300_000),
+        *("I.\n\n" * 20_000, "Epilogue\n\n" * 9_000, "A Title\n\n\n\n" * 20_000, "First ..... 1\n" * 20_000),
+        *("word " * 60_000, "*** END OF X\n" * 20_000, "Chapter 1\n\nChapter 2\n\nwords\n\n" * 9_000),
+    ],
+)
 def test_nothing_hangs(text: str) -> None:
     began = time.monotonic()
     pieces(text)

@@ -27,6 +27,7 @@ _LONGEST_INNER = 60
 _MARGIN_LINES = 4
 _SLACK = 6
 _QUOTES = frozenset("\"'“‘«„")
+_LONGEST_TITLE = 400
 _MOST_TITLE_WORDS = 15
 _MOST_CAPITAL_WORDS = 40
 _MOST_STOPPED_WORDS = 8
@@ -77,6 +78,8 @@ def candidates(text: str, start: int, end: int) -> list[Heading]:
 
 def looks_like_title(text: str) -> bool:
     """Short and in capitals, or short without the stop that ends a sentence."""
+    if len(text) > _LONGEST_TITLE:
+        return False
     words = len(text.split())
     if text.isupper():
         return words <= _MOST_CAPITAL_WORDS

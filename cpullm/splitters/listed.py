@@ -25,7 +25,7 @@ _STANZA_LINES = 4
 _ROMAN = frozenset("ivxlc")
 _STOPS = frozenset("。，；！？．")
 _QUOTES = frozenset("\"“‘«„'")
-_PAGE = re.compile(r"(?:[\s.·…_:,-]*[\s.·…_]|\s)(?:\d+|[ivxlcIVXLC]+)\.?$")
+_PAGE = re.compile(r"(?<![\s.·…_:,-])[\s.·…_:,-]*[\s.·…_](?:\d+|[ivxlcIVXLC]+)\.?$")
 _NO_LETTERS = re.compile(r"[\W_]+")
 _NUMBER = re.compile(r"^\W*(?:\w+\W+)?(?:\d+|[ivxlcIVXLC]+)\b[\s.:)–—-]+")
 

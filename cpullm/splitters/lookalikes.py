@@ -30,7 +30,7 @@ _NARRATED_WORDS = 200
 _FEW_WORDS = 8
 _FEW_ENTRIES = 3
 _MOST_UNTOLD = 2
-_PAGE = re.compile(r"[\s.]+\d+$")
+_PAGE = re.compile(r"(?<![\s.])[\s.]+\d+$")
 _DAY = re.compile(r"[0-9]{1,2}(?:st|nd|rd|th|d)\b")
 
 

@@ -26,6 +26,7 @@ _DASH = re.compile(r"\s*(?:--+|[—–―]|\s-\s)\s*")
 _SPACED = re.compile(r"(?:\w ){3,}\w(?=\s{2,}|\W*$)")
 _WIDE = re.compile(r"[\uff00-\uffef\u2160-\u217f]")
 _DECIMAL = re.compile(r"(?:\d+|[A-Z])(?:\.\d+){1,5}\.?")
+_DATE_IN_DIGITS = re.compile(r"\d{4}([-./])\d{1,2}\1\d{1,2}\.?|\d{1,2}([-./])\d{1,2}\2\d{4}\.?")
 _SMALL_ROMAN = re.compile(r"[IVXLCivxlc][ivxlc]{0,7}\.")
 _MARK = re.compile(r"\[\d{1,3}\]$")
 _GLUED = re.compile(r"\b(\d{1,3}\.|[IVXLC]+\.)(?=[A-Z][a-z])")
@@ -112,7 +113,9 @@ def _bare_text(line: str) -> str:
 
 
 def _date(words: Sequence[str]) -> Look | None:
-    """A line that only is a date, as the entries of a diary have: 3 May, Monday, January 1, 1900."""
+    """A line that only is a date, as the entries of a diary have: 3 May, Monday, January 1, 1900, 1900-01-31."""
+    if len(words) == 1 and _DATE_IN_DIGITS.fullmatch(words[0]):
+        return Look(DATE, None)
     names = [plain(_head(word)) for word in words[:_MOST_DATE_WORDS]]
     months = sum(name in vocabulary.months() for name in names)
     if months != 1 or not 2 <= len(words) <= _MOST_DATE_WORDS:
@@ -277,11 +280,8 @@ def _unreadable(words: Sequence[str]) -> Look | None:
 def _eastern(line: str, *, alone: bool) -> Look | None:
     """第…章, 제1장, 卷一, 一: the unit's sign is the form; white space, nothing or a short title follows."""
     head = re.split(r"[\s:：]", line, maxsplit=1)[0]
-    if (
-        alone
-        and len(line) <= _LONGEST_EASTERN
-        and (kind := named_kind(plain(head)) or named_kind(plain(line.replace(" ", ""))))
-    ):
+    kind = named_kind(plain(head)) or named_kind(plain(line.replace(" ", ""))) if alone else None
+    if kind and len(line) <= _LONGEST_EASTERN:
         return Look(plain(head), None, kind)
     if line[0] in _THIRDS and (len(line) == 1 or (len(line) == 2 and line[1] in _UNITS)):
         return Look("上" + line[1:], _THIRDS[line[0]])

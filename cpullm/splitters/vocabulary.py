@@ -10,7 +10,7 @@ from cpullm.splitters.numbers import plain
 _DIVISIONS = """
 chapter chap chapt book bk part pt volume vol section sect act scene canto letter stave lesson article art lecture
 sonnet psalm fable tale story night day week month year evening morning verse-book episode essay sermon discourse
-dialogue
+dialogue schedule annex exhibit
 adventure epistle fit rule proposition problem experiment appendix epilogue prologue step question title subchapter
 chapitre livre tome partie acte scene chant lettre lecon titre tableau nuit journee soiree veillee conte fable
 entretien
@@ -35,6 +35,7 @@ bolum kitap kisim perde sahne cilt fasıl fasil madde
 פרק חלק ספר מערכה תמונה שער כרך סעיף מכתב
 अध्याय भाग खंड खण्ड सर्ग परिच्छेद प्रकरण अंक दृश्य काण्ड
 chuong hoi phan quyen bab bagian jilid buku babak adegan pasal surah kabanata
+บทที่ ตอนที่ ภาคที่ บท অধ্যায় অধ্যায় பாகம் அத்தியாயம் అధ్యాయం თავი ნაწილი գլուխ մաս поглавље skyrius dalis nodala peatukk
 ĉapitro capitro libro parto akto sceno
 caput liber pars actus scaena scena epistola carmen tomus lectio titulus
 """
@@ -67,8 +68,8 @@ epilogus
 zakończenie závěr
 """,
     "back": """
-afterword appendix appendices glossary index note notes footnotes endnotes bibliography references addenda errata
-colophon advertisements corrigenda
+afterword appendix appendices annex annexes schedules glossary index note notes footnotes endnotes bibliography
+references addenda errata colophon advertisements corrigenda
 nachwort anhang anmerkungen register glossar literaturverzeichnis fußnoten postface appendice appendices annexe
 annexes
 glossaire bibliographie epilogo-del-editor apendice apendices notas glosario bibliografia posfacio anexo appendice
