@@ -136,6 +136,13 @@ class Splitting:
         limits = next(option.metadata for option in fields(self) if option.name == "chunk_tokens")
         _check("chunk_tokens", self.chunk_tokens, limits, int)
 
+    @classmethod
+    def of(cls, value: Splitting | None) -> Splitting:
+        """The splitting given, the default for None; a splitter's bare name is refused before it is too late."""
+        if value is not None and not isinstance(value, cls):
+            raise OptionError(f"splitting must be a Splitting, as Splitting('chapters'), got {value!r}.")
+        return value or cls()
+
 
 @dataclass(frozen=True, slots=True)
 class Hygiene:

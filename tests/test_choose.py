@@ -198,6 +198,10 @@ class TestRegex:
         with pytest.raises(OptionError, match=says):
             Splitting(**splitting)  # type: ignore[arg-type]
 
+    def test_a_bare_name_is_no_splitting(self) -> None:
+        with pytest.raises(OptionError, match=r"as Splitting\('chapters'\), got 'chapters'"):
+            split(Document("d", PROSE), "chapters")  # type: ignore[arg-type]
+
 
 @pytest.mark.parametrize("form", ["# {}", "## {} ##", "{}\n=====", "{}\n-----"])
 def test_markdowns_markup_is_part_of_its_headings(form: str) -> None:

@@ -51,6 +51,7 @@ def split_files(
     spark: SparkSession, path: str | Path, splitting: Splitting | None = None, reading: Reading | None = None
 ) -> DataFrame:
     """One row per chunk of the documents that `read_files` gives: columns `rows.CHUNK`."""
+    splitting = Splitting.of(splitting)
     return _from_files(spark, path, reading, rows.CHUNK, lambda documents: rows.chunk_rows(documents, splitting))
 
 
@@ -60,6 +61,7 @@ def split_documents(frame: DataFrame, splitting: Splitting | None = None) -> Dat
     Spark hands rows to Python in batches of 64 MB; before its version 4.1 in batches of 10,000 rows, so set
     `spark.sql.execution.arrow.maxRecordsPerBatch` to less there if many texts are long.
     """
+    splitting = Splitting.of(splitting)
     readers.check_columns(frame.columns, *rows.DOCUMENT)
     rows.check_types(frame, rows.DOCUMENT)
 

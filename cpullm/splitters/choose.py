@@ -31,7 +31,7 @@ def split(
 
     `count_tokens` is the tokenizer for the splitter `tokens`; without it a token is four bytes of UTF-8.
     """
-    splitting = splitting or Splitting()
+    splitting = Splitting.of(splitting)
     if document.error is None and document.text.strip():
         try:
             name, why, sections = _chosen(document, splitting, count_tokens)
