@@ -125,9 +125,7 @@ def verify_model(name_or_path: str | Path) -> ResolvedModel:
 def resolve_corpus(name_or_path: str | Path, *, fetch: bool = True, progress: bool = True) -> Path:
     """The document or folder at that path, or the book of that name, fetched if it is nowhere here."""
     path, name = Path(name_or_path).expanduser(), str(name_or_path)
-    if not name:
-        raise InputError("the name of the source is empty; give a book's name or a path.")
-    if path.exists():
+    if name and path.exists():
         return path
     if _has_separator(name):
         raise InputError(f"{name} does not exist: check the path, or take a name from `cpullm corpora list`.")

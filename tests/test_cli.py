@@ -115,7 +115,7 @@ class TestSplit:
         assert "did you mean dracula?" in _refusal(["split", "drakula"], capsys)
 
     def test_an_empty_name_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert "is empty" in _refusal(["split", ""], capsys)
+        assert "no corpus is called ''" in _refusal(["split", ""], capsys)
 
     def test_a_full_disk_behind_the_output_is_one_line(self, book: Path) -> None:
         command = [sys.executable, "-m", "cpullm.cli", "split", str(book)]
