@@ -4,7 +4,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cpullm.readers.pages import Line, in_reading_order, without_furniture
+from cpullm.readers.pages import Line, feet_last, in_reading_order, without_furniture
 from cpullm.readers.paragraphs import blocks, text, words
 
 PLACES = st.floats(0, 600).map(lambda place: round(place, 1))
@@ -37,6 +37,17 @@ def test_no_character_is_lost_or_doubled_on_the_way_to_paragraphs(given_pages: l
     known = words(line for page in ordered for line in page)
     found = [text(block, known) for block in blocks(ordered, {})]
     assert characters(found) == characters([line.text for page in given_pages for line in page])
+
+
+def test_a_note_and_a_foot_drawn_before_the_text_come_last() -> None:
+    drawn = [("foot", 20.0), ("note", 60.0), ("note, on", 48.0), ("title", 700.0), ("text", 650.0), ("more", 600.0)]
+    page = [Line(said, 50.0, 300.0, base, 10.0, 0) for said, base in drawn]
+    assert [line.text for line in feet_last(page)] == ["title", "text", "more", "note", "note, on", "foot"]
+
+
+@given(pages())
+def test_putting_feet_last_loses_nothing(given_pages: list[list[Line]]) -> None:
+    assert all(Counter(feet_last(page)) == Counter(page) for page in given_pages)
 
 
 @given(pages())

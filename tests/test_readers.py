@@ -70,3 +70,27 @@ def test_directories_and_missing_files_are_refused(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(InputError, match="no file"):
         read(tmp_path / "absent.txt")
+
+
+def test_underlined_titles_are_marks_by_rank(tmp_path: Path) -> None:
+    path = tmp_path / "manual.txt"
+    text = "The Manual\n==========\n\nHello.\n\nInstall\n-------\n\nFirst.\n\nUse it\n------\nThen.\n"
+    path.write_text(text, encoding="utf-8")
+    assert [(text[mark.start : mark.end], mark.level) for mark in read(path).marks] == [
+        ("The Manual", 1), ("Install", 2), ("Use it", 2),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Title\n=====\n\nText.\n",
+        "Name   Price\n------------\n" * 4,
+        "A long line of prose\n---\n\n" * 4,
+        "prose that goes on\nMore\n----\n\n" * 4,
+    ],
+)
+def test_few_or_odd_rules_mark_nothing(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(text, encoding="utf-8")
+    assert read(path).marks == ()

@@ -18,6 +18,7 @@ _FOR_HEIGHTS = 5
 _COLUMN_ROWS = 4
 _COLUMN_WORDS = 3
 _CELL_GAP = 2.0
+_MOST_FEET = 4
 _NUMBER = re.compile(r"\d{1,5}")
 _ROMAN = re.compile(r"[ivxlc]{1,8}")
 _ROMAN_DIGITS = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
@@ -132,6 +133,25 @@ def _heights(furniture: list[dict[Line, bool]]) -> frozenset[tuple[bool, int]]:
     """The heights at which most pages have furniture; a head that occurs only once stands there too."""
     counts = Counter(height for out in furniture for height in {(top, round(line.base)) for line, top in out.items()})
     return frozenset(height for height, n_pages in counts.items() if 2 * n_pages > len(furniture) >= _FOR_HEIGHTS)
+
+
+def feet_last(page: list[Line]) -> list[Line]:
+    """The page's lines as drawn, but what is drawn first and stands below all else, as some notes, at its end."""
+    feet: list[list[Line]] = []
+    while len(feet) < _MOST_FEET and (n := _foot(page)):
+        feet.append(page[:n])
+        page = page[n:]
+    feet.sort(key=lambda foot: -foot[0].base)
+    return [*page, *itertools.chain.from_iterable(feet)]
+
+
+def _foot(page: list[Line]) -> int:
+    """How many lines are drawn before others that all stand above them and go down the page."""
+    lowest = list(itertools.accumulate((line.base for line in reversed(page)), min))[::-1]
+    highest = itertools.accumulate((line.base for line in page), max)
+    n = next((n for n, (up, down) in enumerate(zip(highest, lowest[1:], strict=False), 1) if up < down), 0)
+    downwards = sum(one.base > two.base for one, two in itertools.pairwise(page[n:]))
+    return n if 0 < 2 * n <= len(page) and 2 * downwards > len(page) - n - 1 else 0
 
 
 def in_reading_order(lines: list[Line], depth: int = 3) -> list[Line]:

@@ -19,7 +19,7 @@ from typing import Any
 from cpullm.errors import InputError, MachineError
 from cpullm.readers import formats, pdfium
 from cpullm.readers.blocks import Blocks
-from cpullm.readers.pages import LARGER, Line, body_size, in_reading_order, without_furniture
+from cpullm.readers.pages import LARGER, Line, body_size, feet_last, in_reading_order, without_furniture
 from cpullm.readers.paragraphs import Block, blocks, text, words
 from cpullm.records import Document, encodable
 
@@ -58,7 +58,7 @@ def parse(data: bytes, id_: str) -> Document:
     """
     formats.require(formats.PDF)
     read = _read(data)
-    pages = [in_reading_order(page) for page in without_furniture(read.pages)]
+    pages = [in_reading_order(feet_last(page)) for page in without_furniture(read.pages)]
     marked = _from_outline(read.outline, pages)
     read_blocks = list(blocks(pages, marked))
     if not marked:
