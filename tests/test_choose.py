@@ -66,6 +66,10 @@ class TestAuto:
         assert titles(checked(document)) == [("One",), ("Two",)]
         assert len(checked(document, Splitting(chunk_tokens=32)).chunks) == 6
 
+    def test_text_without_spaces_between_its_words_is_text(self) -> None:
+        prose = "渡船在七点钟离开了码头没有人睡过觉" * 30
+        assert titles(checked(marked((1, "方法"), (1, "结果"), text=prose))) == [("方法",), ("结果",)]
+
     def test_headings_that_only_hold_others_do_not_divide(self) -> None:
         blocks = Blocks()
         for level, title in [(1, "One"), (2, "a"), (2, "b"), (1, "Two"), (2, "c")]:

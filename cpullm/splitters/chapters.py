@@ -5,30 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from cpullm.records import Document
-from cpullm.splitters import extents, gutenberg, outline, sequence
+from cpullm.splitters import extents, outline, sequence
 from cpullm.splitters.headings import Heading, candidates
+from cpullm.splitters.nesting import has_text
+from cpullm.splitters.outline import Outline
 from cpullm.splitters.sections import Section, framed, opening, plain
 
-_LEVEL_TEXT_WORDS = 40
 
-
-def sections(document: Document, longest: int) -> list[Section]:
-    """The sections that the text's own headings make; empty if it has none that convince.
-
-    `longest`, in characters, is what a section by marked headings may have: those are asked where both are.
-    """
-    text = document.text
-    start, end = gutenberg.body(text)
+def sections(outlined: Outline) -> list[Section]:
+    """The sections that the text's own headings make; empty if it has none that convince, beside marked ones too."""
+    text, start, end = outlined.text, outlined.start, outlined.end
     chosen = sequence.headings(text, candidates(text, start, end))
-    if not chosen or not outline.agrees(document, chosen, longest):
+    if not chosen or not outline.agrees(outlined, chosen):
         return []
-    chosen = extents.with_titles(text, outline.merged(document, chosen))
+    chosen = extents.with_titles(text, outline.merged(outlined, chosen))
     stop = extents.text_end(text, chosen[-1].end, end)
     cut = list(_cut(text, chosen, stop))
     if not any(section.kind == "body" for section in cut):
         return []
-    return framed(document, [opening(start, chosen[0].start, end), *cut, plain("back", stop, end)])
+    return framed(text, [opening(start, chosen[0].start, end), *cut, plain("back", stop, end)])
 
 
 def _cut(text: str, chosen: Sequence[Heading], stop: int) -> Iterator[Section]:
@@ -50,6 +45,6 @@ def _cut(text: str, chosen: Sequence[Heading], stop: int) -> Iterator[Section]:
         if depth is not None:
             above.append((depth, heading.title))
             opens = below is None or below > depth
-            if opens and len(text[heading.end : end].split(None, _LEVEL_TEXT_WORDS)) <= _LEVEL_TEXT_WORDS:
+            if opens and not has_text(text, heading.end, end):
                 section = replace(section, kind="front")
         yield section

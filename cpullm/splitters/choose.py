@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from cpullm.errors import InputError
 from cpullm.options import Splitting
-from cpullm.records import Chunk, Document, Split
+from cpullm.records import Document, Split
 from cpullm.splitters import chapters, outline, packed
 from cpullm.splitters.sections import Section, chunks, whole
 
@@ -17,8 +16,6 @@ _WHOLE_CHUNKS = 16
 
 _LONGEST_CHUNKS = 8
 """Sections longer than so many times `chunk_tokens` are cut at the next level of headings."""
-
-_Choice = tuple[str, str, list[Section]]
 
 
 def split(
@@ -34,69 +31,66 @@ def split(
     splitting = Splitting.of(splitting)
     if document.error is None and document.text.strip():
         try:
-            name, why, sections = _chosen(document, splitting, count_tokens)
-            return Split(name, why, *chunks(document, sections))
+            return _asked_for(document, splitting, count_tokens)
         except InputError as error:
             document = replace(document, error=str(error))
     document = replace(document, text=document.text if document.error is None else "", marks=())
-    return Split("whole", "there is no text to cut", *chunks(document, whole(document)))
+    return _split(document, "whole", "there is no text to cut", whole(document))
 
 
-def _chosen(document: Document, splitting: Splitting, count_tokens: Callable[[str], int]) -> _Choice:
+def _asked_for(document: Document, splitting: Splitting, count_tokens: Callable[[str], int]) -> Split:
     if splitting.splitter == "auto":
         return _auto(document, splitting, count_tokens)
     if splitting.splitter in ("chapters", "headings"):
         return _by_headings(document, splitting)
     if splitting.splitter == "paragraphs":
-        sections = packed.paragraphs(document, splitting.chunk_tokens)
-        return "paragraphs", f"asked for: whole paragraphs, up to about {splitting.chunk_tokens} tokens", sections
+        why = f"asked for: whole paragraphs, up to about {splitting.chunk_tokens} tokens"
+        return _split(document, "paragraphs", why, packed.paragraphs(document, splitting.chunk_tokens))
     if splitting.splitter == "tokens":
-        sections = packed.tokens(document, splitting.chunk_tokens, count_tokens)
-        return "tokens", f"asked for: at most {splitting.chunk_tokens} tokens each", sections
+        why = f"asked for: at most {splitting.chunk_tokens} tokens each"
+        return _split(document, "tokens", why, packed.tokens(document, splitting.chunk_tokens, count_tokens))
     if splitting.splitter == "regex":
         sections = packed.matches(document, splitting.pattern or "")
-        if _units(document, sections):
-            return "regex", f"asked for: {_described(document, sections)} under {splitting.pattern!r}", sections
-        return "whole", f"no text under a match of {splitting.pattern!r}: one unit", whole(document)
-    return "whole", "asked for: one unit", whole(document)
+        found = _counted(document, "regex", "asked for: ", sections, f" under {splitting.pattern!r}")
+        if any(chunk.kind == "body" and chunk.text for chunk in found.chunks):
+            return found
+        return _split(document, "whole", f"no text under a match of {splitting.pattern!r}: one unit", whole(document))
+    return _split(document, "whole", "asked for: one unit", whole(document))
 
 
-def _by_headings(document: Document, splitting: Splitting) -> _Choice:
-    name, longest = splitting.splitter, _longest(splitting)
-    ways: dict[str, Callable[[Document], list[Section]]] = {
-        "chapters": partial(chapters.sections, longest=longest),
-        "headings": outline.sections,
-    }
-    sections = ways.pop(name)(document)
-    if _bodies(sections):
-        return name, f"asked for: {_described(document, sections)}", sections
+def _by_headings(document: Document, splitting: Splitting) -> Split:
+    outlined = outline.outline(document, _longest(splitting))
+    ways = {"chapters": chapters.sections, "headings": outline.sections}
+    sections = ways.pop(splitting.splitter)(outlined)
+    if _headed(sections):
+        return _counted(document, splitting.splitter, "asked for: ", sections)
     ((other, way),) = ways.items()
-    sections = way(document)
-    if _bodies(sections):
-        missing = "no chapter headings" if name == "chapters" else "the format marks no headings"
-        return other, f"{missing}; {_described(document, sections)}", sections
-    return "whole", "no headings found: one unit", whole(document)
+    sections = way(outlined)
+    if _headed(sections):
+        missing = "no chapter headings; " if splitting.splitter == "chapters" else "the format marks no headings; "
+        return _counted(document, other, missing, sections)
+    return _split(document, "whole", "no headings found: one unit", whole(document))
 
 
-def _auto(document: Document, splitting: Splitting, count_tokens: Callable[[str], int]) -> _Choice:
+def _auto(document: Document, splitting: Splitting, count_tokens: Callable[[str], int]) -> Split:
     if document.row:
-        return "whole", "a table's row", whole(document)
-    sections = chapters.sections(document, _longest(splitting))
+        return _split(document, "whole", "a table's row", whole(document))
+    outlined = outline.outline(document, _longest(splitting))
+    sections = chapters.sections(outlined)
     if sum(section.start < section.text for section in sections) > 1:
-        return "chapters", f"by headings that count on or stand out: {_described(document, sections)}", sections
-    level = outline.main_level(document, _longest(splitting))
-    if level is not None:
-        sections = outline.sections(document, level)
-        why = f"by headings that the format marks, of level {level}: {_described(document, sections)}"
-        return "headings", why, sections
+        return _counted(document, "chapters", "by headings that count on or stand out: ", sections)
+    if outlined.level is not None:
+        why = f"by headings that the format marks, of level {outlined.level}: "
+        return _counted(document, "headings", why, outline.sections(outlined, outlined.level))
     size = packed.estimated_tokens(document.text)
     if size <= _WHOLE_CHUNKS * splitting.chunk_tokens:
-        return "whole", f"no headings found, and short enough for one unit (about {size} tokens)", whole(document)
+        why = f"no headings found, and short enough for one unit (about {size} tokens)"
+        return _split(document, "whole", why, whole(document))
     if packed.longest_paragraph(document) <= 2 * splitting.chunk_tokens:
-        sections = packed.paragraphs(document, splitting.chunk_tokens)
-        return "paragraphs", f"no headings found in about {size} tokens; paragraphs packed together", sections
-    sections = packed.tokens(document, splitting.chunk_tokens, count_tokens)
-    return "tokens", f"no headings and no short paragraphs in about {size} tokens; equal pieces", sections
+        why = f"no headings found in about {size} tokens; paragraphs packed together"
+        return _split(document, "paragraphs", why, packed.paragraphs(document, splitting.chunk_tokens))
+    why = f"no headings and no short paragraphs in about {size} tokens; equal pieces"
+    return _split(document, "tokens", why, packed.tokens(document, splitting.chunk_tokens, count_tokens))
 
 
 def _longest(splitting: Splitting) -> int:
@@ -104,16 +98,18 @@ def _longest(splitting: Splitting) -> int:
     return _LONGEST_CHUNKS * splitting.chunk_tokens * packed.BYTES_PER_TOKEN
 
 
-def _bodies(sections: Sequence[Section]) -> int:
-    return sum(section.kind == "body" and section.start < section.text for section in sections)
+def _headed(sections: Sequence[Section]) -> bool:
+    return any(section.kind == "body" and section.start < section.text for section in sections)
 
 
-def _units(document: Document, sections: Sequence[Section]) -> list[Chunk]:
-    return [chunk for chunk in chunks(document, sections)[0] if chunk.kind == "body" and chunk.text]
+def _split(document: Document, splitter: str, why: str, sections: Sequence[Section]) -> Split:
+    return Split(splitter, why, *chunks(document, sections))
 
 
-def _described(document: Document, sections: Sequence[Section]) -> str:
-    units = _units(document, sections)
+def _counted(document: Document, splitter: str, before: str, sections: Sequence[Section], after: str = "") -> Split:
+    """The split, with how many units there are in how many parts as what it says of itself."""
+    done = _split(document, splitter, "", sections)
+    units = [chunk for chunk in done.chunks if chunk.kind == "body" and chunk.text]
     parts = len({unit.levels for unit in units if unit.levels})
-    noun = "unit" if len(units) == 1 else "units"
-    return f"{len(units)} {noun}" + (f" in {parts} part{'s' * (parts > 1)}" if parts else "")
+    told = f"{len(units)} unit{'s' * (len(units) != 1)}" + (f" in {parts} part{'s' * (parts > 1)}" if parts else "")
+    return replace(done, why=f"{before}{told}{after}")

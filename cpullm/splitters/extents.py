@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import zip_longest
 
 from cpullm.splitters.headings import Heading, looks_like_title
+from cpullm.splitters.lines import line_start
 
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 _LINE = re.compile(r"[^\n]+")
@@ -41,7 +42,7 @@ def with_titles(text: str, chosen: Sequence[Heading]) -> list[Heading]:
 def text_end(text: str, start: int, end: int) -> int:
     """The end of the last unit's text: before a line apart that says so (`THE END`), with little text after it."""
     first = max(start, end - int(_MOST_AFTER_END * end) - _LONGEST_TITLE)
-    for line in _LINE.finditer(text, text.rfind("\n", 0, first) + 1, end):
+    for line in _LINE.finditer(text, line_start(text, first), end):
         words = line.group().strip(" \t*_") if line.end() - line.start() < _LONGEST_TITLE else ""
         if line.start() >= start and _says_end(words) and _is_apart(text, line.start()):
             return line.start()
@@ -56,7 +57,7 @@ def _says_end(words: str) -> bool:
 
 def _is_apart(text: str, start: int) -> bool:
     """Whether the line above the one that begins here is blank."""
-    return not text[text.rfind("\n", 0, max(0, start - 1)) + 1 : start].strip()
+    return not text[line_start(text, max(0, start - 1)) : start].strip()
 
 
 def stripped(text: str, start: int, end: int) -> tuple[int, int]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from cpullm.splitters.lines import line_end, line_start
+
 _OPENING = re.compile(r"[ \t]{0,40}\*\*\*[ \t]{0,4}START OF\b.{0,300}?GUTENBERG", re.IGNORECASE | re.DOTALL)
 _CLOSING = re.compile(r"[ \t]{0,40}\*\*\*[ \t]{0,4}END OF\b.{0,300}?GUTENBERG", re.IGNORECASE | re.DOTALL)
 _SMALL_PRINT = re.compile(r"[ \t]{0,40}\*{3}[ \t]?START[ \t]?\*\*[ \t]?THE SMALL PRINT")
@@ -40,7 +42,7 @@ def _start(text: str) -> int:
     marker = next(_lines(text, _OPENING, ("***",), 0), None)
     small = next(_lines(text, _SMALL_PRINT_END, ("SMALL PRINT",), 0), len(text))
     ends = [] if marker is None else [_marker_end(text, marker)]
-    ends += [_line_end(text, small)] if small < len(text) // 2 else []
+    ends += [line_end(text, small)] if small < len(text) // 2 else []
     return _after_credits(text, max(ends)) if ends else 0
 
 
@@ -49,10 +51,10 @@ def _lines(text: str, form: re.Pattern[str], words: Sequence[str], start: int) -
     for word in words:
         place = start
         while (place := text.find(word, place)) >= 0:
-            line = max(start, text.rfind("\n", 0, place) + 1)
+            line = max(start, line_start(text, place))
             if form.match(text, line, line + _LONGEST_MARKER):
                 yield line
-            place = _line_end(text, place)
+            place = line_end(text, place)
 
 
 def _marker_end(text: str, place: int) -> int:
@@ -61,12 +63,7 @@ def _marker_end(text: str, place: int) -> int:
     for number, line in enumerate(lines[:_MARKER_LINES]):
         if line.rstrip().endswith("***") and len(line.strip()) > 3:
             return place + len("\n".join(lines[: number + 1]))
-    return _line_end(text, place)
-
-
-def _line_end(text: str, place: int) -> int:
-    end = text.find("\n", place)
-    return len(text) if end < 0 else end
+    return line_end(text, place)
 
 
 def _after_credits(text: str, start: int) -> int:

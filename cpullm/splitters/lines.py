@@ -47,6 +47,17 @@ def _parted(paragraph: list[Line]) -> list[list[Line]]:
     return blocks
 
 
+def line_start(text: str, place: int) -> int:
+    """Where the line that holds this place begins."""
+    return text.rfind("\n", 0, place) + 1
+
+
+def line_end(text: str, place: int) -> int:
+    """Where the line that holds this place ends, its line break not with it."""
+    end = text.find("\n", place)
+    return len(text) if end < 0 else end
+
+
 def _is_rule(line: str) -> bool:
     return len(line) > 2 and len(set(line)) < 3 and not any(sign.isalnum() for sign in line)
 

@@ -22,12 +22,22 @@ _ENDINGS = frozenset("end fin finis ende fine curtain rideau vorhang sipario tel
 
 
 def gap(text: str, before: Heading, after: Heading) -> int:
-    """Words between two headings; a large number if there are many. Signs count where words have no spaces."""
-    if after.start - before.end > LONG_GAP:
+    """Words between two headings; a large number if there are many."""
+    return words(text, before.end, after.start)
+
+
+def has_text(text: str, start: int, end: int) -> bool:
+    """Whether what stands there is more than a few words: a text, not a date, an epigraph or a title page's line."""
+    return words(text, start, end) > SMALL_GAP_WORDS
+
+
+def words(text: str, start: int, end: int) -> int:
+    """Words of a span; a large number if it is long. Signs count where words have no spaces."""
+    if end - start > LONG_GAP:
         return LONG_GAP
-    between = text[before.end : after.start]
-    words = len(between.split())
-    return words if words > SMALL_GAP_WORDS or between.isascii() else max(words, len(between.strip()) // 8)
+    between = text[start:end]
+    n_words = len(between.split())
+    return n_words if n_words > SMALL_GAP_WORDS or between.isascii() else max(n_words, len(between.strip()) // 8)
 
 
 def forms_above(text: str, chosen: Sequence[Heading]) -> dict[str, set[str]]:

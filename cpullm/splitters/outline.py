@@ -5,15 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from statistics import median
 
 from cpullm.records import Document, Mark
 from cpullm.splitters import extents, gutenberg
 from cpullm.splitters.headings import TITLE, Heading, candidates
+from cpullm.splitters.lines import line_end, line_start
+from cpullm.splitters.nesting import has_text
 from cpullm.splitters.sections import Section, framed, plain
 
-_FEW_WORDS = 40
 _MARKUP = "#* \t"
 _INTRODUCTIONS = (
     "introdu",
@@ -46,37 +46,56 @@ _INTRODUCTIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Marked:
+class Marked:
     """A marked heading with its rank; it takes its line's markup with it, as Markdown's `#`."""
 
     level: int
     heading: Heading
 
 
-def sections(document: Document, deepest: int | None = None) -> list[Section]:
-    """A section for each marked heading, down to the level `deepest`; empty if the format marks none."""
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A document's text from `start` to `end`, without a library's header and licence, and the headings marked there.
+
+    `level` is the one that divides the text, see `_dividing`; None if none does.
+    """
+
+    text: str
+    start: int
+    end: int
+    marked: list[Marked]
+    level: int | None
+
+
+def outline(document: Document, longest: int) -> Outline:
+    """What the document's format says of its headings; sections of `longest` characters are long enough."""
     start, end = gutenberg.body(document.text)
-    marked = [one for one in _marked(document, start, end) if deepest is None or one.level <= deepest]
+    marked = _marked(document, start, end)
+    return Outline(document.text, start, end, marked, _dividing(document.text, marked, end, longest))
+
+
+def sections(outlined: Outline, deepest: int | None = None) -> list[Section]:
+    """A section for each marked heading, down to the level `deepest`; empty if the format marks none."""
+    text, start, end = outlined.text, outlined.start, outlined.end
+    marked = [one for one in outlined.marked if deepest is None or one.level <= deepest]
     if not marked:
         return []
-    opening = marked[0].heading.start
-    kind = "body" if _has_text(document.text, start, opening) else "front"
-    stop = extents.text_end(document.text, marked[-1].heading.end, end)
-    return framed(document, [plain(kind, start, opening), *_cut(marked, stop), plain("back", stop, end)])
+    first = marked[0].heading.start
+    stop = extents.text_end(text, marked[-1].heading.end, end)
+    before = plain("body" if has_text(text, start, first) else "front", start, first)
+    return framed(text, [before, *_cut(marked, stop), plain("back", stop, end)])
 
 
-def main_level(document: Document, longest: int) -> int | None:
+def _dividing(text: str, marked: Sequence[Marked], end: int, longest: int) -> int | None:
     """The highest level that divides the text, most of its headings with text of their own before deeper ones.
 
     A deeper one if its sections are longer than `longest` characters by the median. None if no level has two headings
     with text under them.
     """
-    start, end = gutenberg.body(document.text)
-    marked = _marked(document, start, end)
     dividing = None
     for level in sorted({one.level for one in marked}):
-        sizes = _sizes(document.text, [one for one in marked if one.level <= level], level, end)
-        own = _sizes(document.text, marked, level, end)
+        sizes = _sizes(text, [one for one in marked if one.level <= level], level, end)
+        own = _sizes(text, marked, level, end)
         if len(sizes) > 1:
             dividing = level
             if 2 * len(own) > len(sizes) and median(sizes) <= longest:
@@ -84,51 +103,52 @@ def main_level(document: Document, longest: int) -> int | None:
     return dividing
 
 
-def _sizes(text: str, marked: Sequence[_Marked], level: int, end: int) -> list[int]:
+def _sizes(text: str, marked: Sequence[Marked], level: int, end: int) -> list[int]:
     """Characters from each heading of a level to the next heading, where more than a few words stand there."""
     ends = [*(one.heading.start for one in marked[1:]), end]
     spans = [(one.heading.end, until) for one, until in zip(marked, ends, strict=True) if one.level == level]
-    return [until - start for start, until in spans if _has_text(text, start, until)]
+    return [until - start for start, until in spans if has_text(text, start, until)]
 
 
-def agrees(document: Document, chosen: Sequence[Heading], longest: int) -> bool:
+def agrees(outlined: Outline, chosen: Sequence[Heading]) -> bool:
     """Whether the text's own headings stand beside the marked ones, which are surer than bare numbers and titles.
 
     Chapters by name stand if most are marked, or if nothing is marked where they are.
     """
     named = [heading for heading in chosen if heading.number is not None and heading.form.strip(".")]
     if not named:
-        return main_level(document, longest) is None
-    after = [mark for mark in document.marks if mark.start > named[0].start]
-    return not after or 2 * len(_levels(document, chosen)) >= len(chosen)
+        return outlined.level is None
+    after = any(one.heading.start > named[0].start for one in outlined.marked)
+    return not after or 2 * len(_levels(outlined, chosen)) >= len(chosen)
 
 
-def merged(document: Document, chosen: Sequence[Heading]) -> list[Heading]:
+def merged(outlined: Outline, chosen: Sequence[Heading]) -> list[Heading]:
     """Adds what is marked as the chosen headings are but has no number: a title under one, an interlude's heading."""
-    marked = _marked(document, *gutenberg.body(document.text))
+    text, marked = outlined.text, outlined.marked
     found = _with_marked_titles(chosen, marked)
     numbered = [heading for heading in found if heading.number is not None]
-    level_at = _levels(document, numbered)
+    level_at = _levels(outlined, numbered)
     if not numbered or 2 * len(level_at) < len(numbered):
         return found
     starts = [heading.start for heading in found]
+    levels = set(level_at.values())
     added = []
-    for one, after in zip_longest(marked, marked[1:]):
+    for one, end in zip(marked, [*(after.heading.start for after in marked[1:]), len(text)], strict=True):
         place = bisect_right(starts, one.heading.start) - 1
-        if one.level not in level_at.values() or (place >= 0 and one.heading.start < found[place].end):
+        if one.level not in levels or (place >= 0 and one.heading.start < found[place].end):
             continue
         if one.heading.start > numbered[0].start:
-            if level_at.get(found[place].start) == one.level and _touch(document.text, found[place], one.heading):
+            if level_at.get(found[place].start) == one.level and _touch(text, found[place], one.heading):
                 title = f"{found[place].title} {one.heading.title}"
                 found[place] = replace(found[place], title=title, end=one.heading.end)
             else:
                 added.append(one.heading)
-        elif _has_text(document.text, one.heading.end, after.heading.start if after else None):
+        elif has_text(text, one.heading.end, end):
             added.append(one.heading)  # but not a title page's lines
     return sorted([*found, *added], key=lambda heading: heading.start)
 
 
-def _with_marked_titles(chosen: Sequence[Heading], marked: Sequence[_Marked]) -> list[Heading]:
+def _with_marked_titles(chosen: Sequence[Heading], marked: Sequence[Marked]) -> list[Heading]:
     """The chosen headings without the markup of their lines."""
     at = {one.heading.start: one.heading for one in marked}
     return [
@@ -143,20 +163,19 @@ def _touch(text: str, before: Heading, after: Heading) -> bool:
     return not text[before.end : after.start].strip()
 
 
-def _levels(document: Document, chosen: Sequence[Heading]) -> dict[int, int]:
-    """The level of the mark that stands where a chosen heading does, by the heading's start."""
+def _levels(outlined: Outline, chosen: Sequence[Heading]) -> dict[int, int]:
+    """The level of the marked heading that stands where a chosen one does, by the heading's start."""
     starts = {heading.start for heading in chosen}
-    levels = {document.text.rfind("\n", 0, mark.start) + 1: mark.level for mark in document.marks}
-    return {start: level for start, level in levels.items() if start in starts}
+    return {one.heading.start: one.level for one in outlined.marked if one.heading.start in starts}
 
 
-def _marked(document: Document, start: int, end: int) -> list[_Marked]:
+def _marked(document: Document, start: int, end: int) -> list[Marked]:
     """The marked headings within a span; a number and its title, marked alike with nothing between them, are one."""
-    found: list[_Marked] = []
+    found: list[Marked] = []
     for mark in document.marks:
         if not start <= mark.start < mark.end <= end:
             continue
-        one = _Marked(mark.level, _heading(document.text, mark))
+        one = Marked(mark.level, _heading(document.text, mark))
         before = found[-1].heading if found else None
         if before is None or found[-1].level != mark.level or not _is_number(before):
             found.append(one)
@@ -173,7 +192,7 @@ def _is_number(heading: Heading) -> bool:
     return bool(looks) and looks[0].number is not None and len(heading.title.split()) <= 2
 
 
-def _cut(marked: Sequence[_Marked], stop: int) -> Iterator[Section]:
+def _cut(marked: Sequence[Marked], stop: int) -> Iterator[Section]:
     above: list[tuple[int, str]] = []
     opened = False
     for one, end in zip(marked, [*(after.heading.start for after in marked[1:]), stop], strict=True):
@@ -195,25 +214,16 @@ def _kind(heading: Heading, opened: bool) -> str:
 
 
 def _heading(text: str, mark: Mark) -> Heading:
-    start = text.rfind("\n", 0, mark.start) + 1
+    start = line_start(text, mark.start)
     start = mark.start if text[start : mark.start].strip(_MARKUP) else start
     title = " ".join(text[mark.start : mark.end].split())
     kind = next((found.kind for found in candidates(title.rstrip(":"), 0, len(title)) if found.start == 0), "body")
-    end = _line_end(text, mark.end)
+    end = line_end(text, mark.end)
     if text[mark.end : end].strip(_MARKUP):
         return Heading(TITLE, None, title, 0, start, mark.end, kind)
-    below = _line_end(text, end + 1)
+    below = line_end(text, end + 1)
     return Heading(TITLE, None, title, 0, start, below if _is_underline(text[end + 1 : below]) else end, kind)
-
-
-def _line_end(text: str, place: int) -> int:
-    end = text.find("\n", place)
-    return len(text) if end < 0 else end
 
 
 def _is_underline(line: str) -> bool:
     return bool(line.strip()) and set(line.strip()) in ({"="}, {"-"})
-
-
-def _has_text(text: str, start: int, end: int | None) -> bool:
-    return len(text[start:end].split(None, _FEW_WORDS)) > _FEW_WORDS

@@ -35,7 +35,7 @@ def paragraphs(document: Document, chunk_tokens: int) -> list[Section]:
             cuts.append(left)
             size = 0
         size += tokens
-    return framed(document, [plain("body", *span) for span in pairwise([*cuts, end])])
+    return framed(document.text, [plain("body", *span) for span in pairwise([*cuts, end])])
 
 
 def longest_paragraph(document: Document) -> int:
@@ -50,7 +50,7 @@ def tokens(document: Document, chunk_tokens: int, count_tokens: Callable[[str], 
     start, end = gutenberg.body(document.text)
     spans = windows(document.text[start:end], chunk_tokens, count_tokens)
     cuts = [start, *(start + left for left, _ in spans[1:]), end]
-    return framed(document, [plain("body", *span) for span in pairwise(cuts)])
+    return framed(document.text, [plain("body", *span) for span in pairwise(cuts)])
 
 
 def matches(document: Document, pattern: str) -> list[Section]:
@@ -72,7 +72,7 @@ def matches(document: Document, pattern: str) -> list[Section]:
         return []
     ends = [*(left for left, _ in found[1:]), end]
     cut = [_match(document.text, span, until) for span, until in zip(found, ends, strict=True)]
-    return framed(document, [opening(start, found[0][0], end), *cut])
+    return framed(document.text, [opening(start, found[0][0], end), *cut])
 
 
 def _match(text: str, span: tuple[int, int], end: int) -> Section:

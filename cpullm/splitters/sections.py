@@ -39,15 +39,15 @@ def opening(start: int, first: int, end: int) -> Section:
     return plain("body" if first - start > _MOST_FRONT_MATTER * (end - start) else "front", start, first)
 
 
-def framed(document: Document, inner: Sequence[Section]) -> list[Section]:
+def framed(text: str, inner: Sequence[Section]) -> list[Section]:
     """The sections of a text's body, with what stands before and after it: a library's header and licence."""
-    around = [plain("front", 0, inner[0].start), *inner, plain("back", inner[-1].end, len(document.text))]
+    around = [plain("front", 0, inner[0].start), *inner, plain("back", inner[-1].end, len(text))]
     return [section for section in around if section.start < section.end]
 
 
 def whole(document: Document) -> list[Section]:
     """All of the text's body as one section."""
-    return framed(document, [plain("body", *gutenberg.body(document.text), document.title)])
+    return framed(document.text, [plain("body", *gutenberg.body(document.text), document.title)])
 
 
 def chunks(document: Document, sections: Sequence[Section]) -> tuple[tuple[Chunk, ...], tuple[Span, ...]]:
