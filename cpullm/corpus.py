@@ -61,8 +61,7 @@ class Corpus:
         documents = list(self.documents)
         kept, report = on_spark.clean_documents(spark, documents, hygiene)
         if documents and not kept:
-            reasons = ", ".join(f"{n} {reason}" for reason, n in report["reason"].value_counts().items())
-            raise InputError(f"hygiene dropped all documents ({reasons}); check its options.")
+            raise InputError(f"hygiene dropped all documents ({reasons(report)}); check its options.")
         return Corpus(kept), report
 
 
@@ -82,6 +81,11 @@ def read(
         path = catalog.resolve_corpus(source, progress=progress)
         return Corpus(readers.read_all(path, id_column=id_column, text_column=text_column))
     return Corpus(_given(source, id_column or _ID, text_column, limit))
+
+
+def reasons(report: pd.DataFrame) -> str:
+    """How many documents hygiene dropped for each reason, in one phrase; empty if none."""
+    return ", ".join(f"{n} {reason}" for reason, n in sorted(report["reason"].value_counts().items()))
 
 
 def check_limit(limit: int | None) -> None:

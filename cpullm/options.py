@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 import regex
@@ -41,15 +41,12 @@ class Options:
     )
 
     def __post_init__(self) -> None:
+        _check_numbers(self)
         for option in fields(self):
             value = getattr(self, option.name)
             if value is not None:
-                kind = float if "float" in str(option.type) else int
-                _check(option.name, value, option.metadata, kind)
                 # 0 and 0.0 are one temperature, and must give one request id.
-                object.__setattr__(self, option.name, kind(value))
-            elif "None" not in str(option.type):
-                raise OptionError(f"{option.name} must have a value, got None.")
+                object.__setattr__(self, option.name, _number(option)(value))
         if self.n_seq_max > self.n_batch:
             raise OptionError(f"n_seq_max ({self.n_seq_max}) must not be above n_batch ({self.n_batch}).")
         if self.n_ubatch > self.n_batch:
@@ -63,6 +60,22 @@ class Options:
             if name not in names:
                 raise OptionError(f"no option is called {name!r}; there are {', '.join(names)}.")
         return cls(**values)
+
+
+def _check_numbers(record: Any) -> None:
+    """Raise OptionError unless every field that has a range is a number in it, or None where its type allows that."""
+    for option in fields(record):
+        value = getattr(record, option.name)
+        if "low" not in option.metadata:
+            continue
+        if value is not None:
+            _check(option.name, value, option.metadata, _number(option))
+        elif "None" not in str(option.type):
+            raise OptionError(f"{option.name} must have a value, got None.")
+
+
+def _number(option: Field[Any]) -> type:
+    return float if "float" in str(option.type) else int
 
 
 def _check(name: str, value: Any, limits: Mapping[str, Any], kind: type) -> None:
@@ -133,8 +146,7 @@ class Splitting:
             raise OptionError("the splitter regex takes a pattern, and only that one does; give both or neither.")
         if self.pattern is not None:
             _check_pattern(self.pattern)
-        limits = next(option.metadata for option in fields(self) if option.name == "chunk_tokens")
-        _check("chunk_tokens", self.chunk_tokens, limits, int)
+        _check_numbers(self)
 
     @classmethod
     def of(cls, value: Splitting | None) -> Splitting:
@@ -157,9 +169,7 @@ class Hygiene:
     n_permutations: int = _option(128, "hash functions of a MinHash signature", low=16, high=1024)
 
     def __post_init__(self) -> None:
-        limits = {option.name: option.metadata for option in fields(self)}
-        _check("similarity", self.similarity, limits["similarity"], float)
-        _check("n_permutations", self.n_permutations, limits["n_permutations"], int)
+        _check_numbers(self)
         if self.languages is not None:
             object.__setattr__(self, "languages", _tags(self.languages))
 

@@ -1,4 +1,4 @@
-"""`cpullm bench`: the commands behind the README's numbers."""
+"""`cpullm bench`: how fast texts are read and split here."""
 
 from __future__ import annotations
 

@@ -106,8 +106,9 @@ def _plan_lines(arguments: argparse.Namespace, prepared: Any, dropped: Any) -> s
 def _dropped(report: Any) -> str:
     if report is None:
         return ""
-    reasons = [f"{n} {reason}" for reason, n in sorted(report["reason"].value_counts().items())]
-    return f"dropped by hygiene: {', '.join(reasons) or 'nothing'}\n"
+    from cpullm import corpus
+
+    return f"dropped by hygiene: {corpus.reasons(report) or 'nothing'}\n"
 
 
 def _print_summaries(result: Any) -> None:

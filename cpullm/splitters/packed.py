@@ -25,24 +25,27 @@ def estimated_tokens(text: str) -> int:
 
 def paragraphs(document: Document, chunk_tokens: int) -> list[Section]:
     """Whole paragraphs, one after the other as long as they have at most `chunk_tokens` (estimated) together."""
-    start, end = gutenberg.body(document.text)
-    cuts = [start]
+    places = _places(document)
+    cuts = [places[0]]
     size = 0
-    places = [start, *(blank.end() for blank in _BLANK_LINES.finditer(document.text, start, end)), end]
     for left, right in pairwise(places):
         tokens = estimated_tokens(document.text[left:right])
         if size and size + tokens > chunk_tokens:
             cuts.append(left)
             size = 0
         size += tokens
-    return framed(document.text, [plain("body", *span) for span in pairwise([*cuts, end])])
+    return framed(document.text, [plain("body", *span) for span in pairwise([*cuts, places[-1]])])
 
 
 def longest_paragraph(document: Document) -> int:
     """Tokens (estimated) of the longest paragraph of the text's body."""
+    return max(estimated_tokens(document.text[left:right]) for left, right in pairwise(_places(document)))
+
+
+def _places(document: Document) -> list[int]:
+    """Where the paragraphs of the text's body begin, and its end."""
     start, end = gutenberg.body(document.text)
-    places = [start, *(blank.end() for blank in _BLANK_LINES.finditer(document.text, start, end)), end]
-    return max(estimated_tokens(document.text[left:right]) for left, right in pairwise(places))
+    return [start, *(blank.end() for blank in _BLANK_LINES.finditer(document.text, start, end)), end]
 
 
 def tokens(document: Document, chunk_tokens: int, count_tokens: Callable[[str], int]) -> list[Section]:
