@@ -29,14 +29,17 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
 	@printf '%s\n' '' 'make summarize takes:' \
 	'  BOOK    a file, or a name from `cpullm corpora list` (default: the bundled sample)' \
+	'  TASK    what is asked, as summarize,sentiment,names (default: summarize), or the path of a task file' \
 	'  LIMIT   only the first so many pieces' \
 	'  MODEL   a GGUF file, or a name from `cpullm models list`' \
 	'  MASTER  a Spark master, as local[4] or spark://host:7077' \
 	'  OUT     the folder to write to (default: summaries/<name>)' \
+	'make bench takes BOOK, MODEL and OUT (default: bench.json) as well, and:' \
+	'  PART    one of split, compare, tasks, spark, machine, growth, each within ten minutes (default: all)' \
 	'Setting up takes PYTHON (the interpreter), JAVA_HOME, CXX (the compiler) and CMAKE_ARGS (for llama.cpp).'
 
 summarize: .venv/.run ## Summarize BOOK, by default the bundled sample, with the starter model
-	@.venv/bin/cpullm summarize $(if $(value BOOK),$(call quote,BOOK),sample) $(call option,LIMIT,--limit) \
+	@.venv/bin/cpullm summarize $(if $(value BOOK),$(call quote,BOOK),sample) $(call option,TASK,--task) $(call option,LIMIT,--limit) \
 	$(call option,MODEL,--model) $(call option,MASTER,--master) $(call option,OUT,--out)
 
 models: .venv/.run ## Fetch the starter model
@@ -45,8 +48,9 @@ models: .venv/.run ## Fetch the starter model
 test: .venv/.dev ## Run the tests
 	@.venv/bin/python -m pytest -q
 
-bench: .venv/.run ## Measure how fast texts are read and split
-	@.venv/bin/cpullm bench split $(if $(value BOOK),$(call quote,BOOK))
+bench: .venv/.bench ## Measure this machine and what else runs models on it: everything, or one PART
+	@.venv/bin/cpullm bench $(if $(value PART),$(call quote,PART)) $(call option,BOOK,--book) $(call option,MODEL,--model) \
+	$(call option,OUT,--out)
 
 fuzz: .venv/.dev ## Read damaged files for SECONDS (60) a format; `make test` has a short form
 	@.venv/bin/python -m tests.fuzz --seconds $(or $(value SECONDS),60)
@@ -101,6 +105,12 @@ tools:
 	@echo "Installing the Python packages"
 	@$(PIP) install -e '.[all]' >.venv/install.log 2>&1 || $(call failed,.venv/install.log)
 	@touch $@
+
+# A peer that has no package for this machine is left out of the comparison.
+.venv/.bench: .venv/.run
+	@echo "Installing what is measured beside this engine"
+	@if $(PIP) install -e '.[bench]' >.venv/bench.log 2>&1; then touch $@; \
+	else echo "Not all could be installed (the log is .venv/bench.log); what is missing is left out"; fi
 
 .venv/.dev: .venv/.run
 	@echo "Installing the tools for tests and checks"

@@ -11,7 +11,8 @@ from cpullm.errors import (
 )
 from cpullm.options import Hygiene, Options, Splitting
 from cpullm.records import Chunk, Document, Split, Summary
-from cpullm.summarize import Result, summarize
+from cpullm.summarize import Result, run, summarize
+from cpullm.tasks import Task
 
 __all__ = [
     "Chunk",
@@ -29,5 +30,7 @@ __all__ = [
     "Split",
     "Splitting",
     "Summary",
+    "Task",
+    "run",
     "summarize",
 ]

@@ -9,7 +9,7 @@ import difflib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ class ModelEntry:
     """One model of the catalog. `n_bytes` and `sha256` are exact or None; `gigabytes` is for the list.
 
     `n_ctx` is the context it was trained on, `window_tokens` the piece of text it handles well. `chat_template` is
-    given only where the file holds none.
+    given only where the file holds none; `sampling` is how it writes best.
     """
 
     name: str
@@ -48,6 +48,7 @@ class ModelEntry:
     sha256: str | None = None
     wheel: WheelMember | None = None
     chat_template: str | None = None
+    sampling: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

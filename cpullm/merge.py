@@ -1,6 +1,7 @@
 """Level by level: every chunk's texts become requests, and their answers the next level's texts, until one is left.
 
-Hierarchical merging as in Wu et al. 2021 (arXiv 2109.10862); a level is one more call of the same run.
+Hierarchical merging as in Wu et al. 2021 (arXiv 2109.10862); a level is one more call of the same run, with the
+requests of all tasks together.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cpullm import plan
+from cpullm import plan, tasks
 from cpullm.options import Job
 from cpullm.records import Chunk, Completion, FinishReason, Level, Prompt, Request, Summary
+from cpullm.tasks import TaskPrompts
 
 if TYPE_CHECKING:
     from cpullm.engine.llama import LlamaModel
@@ -23,12 +25,23 @@ Run = Callable[[Sequence[Request], Job, Callable[[int], None]], Iterator[Complet
 
 @dataclass(slots=True)
 class _State:
-    """One chunk on its way: the texts still to be joined, and all completions so far."""
+    """One chunk and one task on their way: the texts still to be joined, and all completions so far."""
 
+    chunk: Chunk
+    asked: TaskPrompts
     texts: list[str]
     completions: list[Completion] = field(default_factory=list)
     merges: int = 0
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Texts of one state that a level asks about with one prompt."""
+
+    state: _State
+    prompt: Prompt
+    texts: list[str]
 
 
 class Merging:
@@ -39,48 +52,51 @@ class Merging:
         self._vocabulary = vocabulary
         self._run = run
         self._progress = progress
-        self._states = [_State(list(windows)) for windows in prepared.windows]
+        self._states = [
+            _State(chunk, asked, list(windows))
+            for chunk, windows in zip(prepared.chunks, prepared.windows, strict=True)
+            for asked in prepared.tasks
+        ]
 
     def all(self) -> tuple[list[Summary], list[Level]]:
-        """Every chunk's summary, and what each level was."""
+        """Every chunk's answers, a row for each task, and what each level was."""
         levels: list[Level] = []
-        task, asked = "summarize", [(state, list(state.texts)) for state in self._states if state.texts]
-        while asked:
-            levels.append(self._level(len(levels), task, asked))
-            task, asked = "merge", [(state, self._join(state)) for state in self._states if len(state.texts) > 1]
-            asked = [(state, texts) for state, texts in asked if texts]
-        return [_summary(chunk, state) for chunk, state in zip(self._plan.chunks, self._states, strict=True)], levels
+        questions = [_Question(state, state.asked.ask, list(state.texts)) for state in self._states if state.texts]
+        while questions:
+            levels.append(self._level(len(levels), questions))
+            questions = [question for state in self._states if (question := self._merge(state))]
+        for state in self._states:
+            if state.asked.merge is None:
+                state.texts = tasks.join(state.asked.task, state.texts)
+        return [_summary(state) for state in self._states], levels
 
-    def _join(self, state: _State) -> list[str]:
+    def _merge(self, state: _State) -> _Question | None:
         """The state's texts in as few parts as fit a prompt; those of two or more texts are to be asked about."""
+        if state.asked.merge is None or len(state.texts) < 2:
+            return None
         counted = [(text, self._vocabulary.count_tokens(text) + 2) for text in state.texts]
         parts = plan.pack_texts(counted, self._plan.budget.text_tokens)
         state.texts = ["\n\n".join(part) for part in parts]
         joined = [text for text, part in zip(state.texts, parts, strict=True) if len(part) > 1]
         if not joined:
             state.error = f"{len(parts)} answers are too long to be merged; raise window_tokens."
+            return None
         state.merges += len(joined)
-        return joined
+        return _Question(state, state.asked.merge, joined)
 
-    def _level(self, level: int, task: str, asked: list[tuple[_State, list[str]]]) -> Level:
-        prompt = self._plan.prompts[task]
-        requests = [(state, [self._request(prompt, text) for text in texts]) for state, texts in asked]
+    def _level(self, level: int, questions: list[_Question]) -> Level:
+        made = [(question, [self._request(question, text) for text in question.texts]) for question in questions]
         # The same text twice is one request: its id is its content.
-        unique = {request.id: request for _, made in requests for request in made}
+        unique = {request.id: request for _, requests in made for request in requests}
         packed = plan.pack(list(unique.values()), self._plan.options.group_tokens)
         started = time.monotonic()
-        answers = self._answers(packed, "windows" if level == 0 else f"merges, level {level}")
-        for state, made in requests:
-            answered = {request.text: answers[request.id] for request in made}
-            state.completions += [answers[request.id] for request in made]
-            # A text that was not asked about had no room beside its neighbours, and waits for the next level.
-            state.texts = [
-                answered[text].text if text in answered else text
-                for text in state.texts
-                if text not in answered or answered[text].error is None
-            ]
+        names = tuple(dict.fromkeys(question.state.asked.task.name for question in questions))
+        unit = "windows" if level == 0 else f"merges, level {level}"
+        answers = self._answers(packed, f"{unit}, {len(names)} tasks" if len(names) > 1 else unit)
+        for question, requests in made:
+            _take(question.state, {request.text: answers[request.id] for request in requests}, requests)
         return Level(
-            task=task,
+            tasks=names,
             requests=len(packed),
             groups=len({request.group_id for request in packed}),
             workers=tuple(sorted({completion.worker for completion in answers.values()})),
@@ -101,18 +117,38 @@ class Merging:
 
             return {completion.id: completion for completion in self._run(requests, self._plan.job, show)}
 
-    def _request(self, prompt: Prompt, text: str) -> Request:
-        n_tokens = len(self._vocabulary.tokenize_prompt(prompt.head, text, prompt.tail))
-        job, max_tokens = self._plan.job, self._plan.budget.max_tokens
-        request_id = plan.request_id(job.engine.model_sha256, prompt, job.sampling, max_tokens, text)
-        return Request(request_id, 0, prompt.head, text, prompt.tail, n_tokens, max_tokens)
+    def _request(self, question: _Question, text: str) -> Request:
+        prompt, asked, job = question.prompt, question.state.asked, self._plan.job
+        n_tokens = self._vocabulary.count_prompt_tokens(prompt.head, text, prompt.tail)
+        name, max_tokens = asked.task.name, asked.max_tokens
+        request_id = plan.request_id(job.engine.model_sha256, prompt, job.samplings[name], max_tokens, text)
+        return Request(request_id, 0, name, prompt.head, text, prompt.tail, n_tokens, max_tokens)
 
 
-def _summary(chunk: Chunk, state: _State) -> Summary:
-    completions = state.completions
-    failed = [completion for completion in completions if completion.error is not None]
-    cut = any(completion.finish_reason == FinishReason.LENGTH for completion in completions)
-    reason = FinishReason.ERROR if not state.texts else FinishReason.LENGTH if cut else FinishReason.STOP
+def _take(state: _State, answered: dict[str, Completion], requests: list[Request]) -> None:
+    """Take in a level's completions: the state's texts become their answers."""
+    checked = {text: _checked(state.asked.task, completion) for text, completion in answered.items()}
+    state.completions += [checked[request.text] for request in requests]
+    # A text that was not asked about had no room beside its neighbours, and waits for the next level.
+    state.texts = [
+        checked[text].text if text in checked else text
+        for text in state.texts
+        if text not in checked or checked[text].error is None
+    ]
+
+
+def _checked(task: tasks.Task, completion: Completion) -> Completion:
+    """The completion, or an error in its place if it is no whole answer to the task."""
+    if completion.error is not None:
+        return completion
+    fault = tasks.fault(task, completion.text, completion.finish_reason)
+    if fault is None:
+        return completion
+    return replace(completion, text="", finish_reason=FinishReason.ERROR.value, error=fault)
+
+
+def _summary(state: _State) -> Summary:
+    chunk, completions = state.chunk, state.completions
     return Summary(
         document_id=chunk.document_id,
         index=chunk.index,
@@ -122,20 +158,29 @@ def _summary(chunk: Chunk, state: _State) -> Summary:
         start=chunk.start,
         end=chunk.end,
         words=chunk.words,
+        task=state.asked.task.name,
         summary="\n\n".join(state.texts),
         windows=len(completions) - state.merges,
         merges=state.merges,
-        finish_reason=reason.value,
+        finish_reason=_reason(state).value,
         prompt_tokens=sum(completion.prompt_tokens for completion in completions),
         completion_tokens=sum(completion.completion_tokens for completion in completions),
         seconds=round(sum((completion.seconds for completion in completions), 0.0), 3),
-        error=state.error or _error(chunk, completions, failed),
+        error=state.error or _error(state),
     )
 
 
-def _error(chunk: Chunk, completions: list[Completion], failed: list[Completion]) -> str | None:
-    if chunk.error is not None:
-        return chunk.error
-    if not completions:
+def _reason(state: _State) -> FinishReason:
+    if not state.texts:
+        return FinishReason.ERROR
+    reasons = {completion.finish_reason for completion in state.completions}
+    return next((reason for reason in (FinishReason.LOOP, FinishReason.LENGTH) if reason in reasons), FinishReason.STOP)
+
+
+def _error(state: _State) -> str | None:
+    if state.chunk.error is not None:
+        return state.chunk.error
+    if not state.completions:
         return "The text is empty; nothing was asked of the model."
-    return f"{len(failed)} of {len(completions)} answers failed: {failed[0].error}" if failed else None
+    failed = [completion.error for completion in state.completions if completion.error is not None]
+    return f"{len(failed)} of {len(state.completions)} answers failed: {failed[0]}" if failed else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
 import regex
 
 from cpullm.errors import OptionError
+
+KV_TYPES = ("f16", "q8_0")
 
 
 def _option(default: Any, help_text: str, **limits: Any) -> Any:
@@ -19,23 +21,55 @@ def _option(default: Any, help_text: str, **limits: Any) -> Any:
 class Options:
     """The options of one run. `None` means: derived from the model or the machine, as the help text says."""
 
-    max_tokens: int = _option(160, "longest answer, in tokens", low=8, high=4096)
+    max_tokens: int | None = _option(
+        None, "longest answer, in tokens; by default the task's own, 160 for summaries", low=8, high=4096
+    )
     window_tokens: int | None = _option(
         None, "longest piece of text given to the model at once, in tokens; by default the model's own from the "
         "catalog, or 2048", low=64, high=1_000_000,
     )  # fmt: skip
-    temperature: float = _option(0.0, "0 takes the likeliest token; above it tokens are drawn", low=0.0, high=2.0)
-    top_p: float = _option(0.95, "draw from the likeliest tokens with this total probability", low=0.01, high=1.0)
-    repeat_penalty: float = _option(
-        1.1, "divides the likelihood of the last 64 tokens' repeats; 1 is off", low=1.0, high=2.0
+    temperature: float | None = _option(
+        None, "0 takes the likeliest token, above it tokens are drawn; by default the model's own from the catalog, "
+        "or 0", low=0.0, high=2.0,
+    )  # fmt: skip
+    top_p: float | None = _option(
+        None, "draw from the likeliest tokens with this total probability; by default the model's own, or 0.95",
+        low=0.01, high=1.0,
+    )  # fmt: skip
+    min_p: float | None = _option(
+        None, "draw only tokens this likely, as a share of the likeliest; by default the model's own, or 0 (off)",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    repeat_penalty: float | None = _option(
+        None, "divides the likelihood of the last 64 tokens' repeats, 1 is off; by default the model's own, or 1.1",
+        low=1.0, high=2.0,
+    )  # fmt: skip
+    dry_multiplier: float | None = _option(
+        None, "strength of DRY, which makes a repeated run of tokens less likely the longer it gets; by default the "
+        "model's own, or 0 (off)", low=0.0, high=5.0,
+    )  # fmt: skip
+    seed: int = _option(0, "seed of the draw; each request draws by it and its own id", low=0, high=2**32 - 2)
+    n_seq_max: int | None = _option(
+        None, "sequences decoded together by one engine; by default what `cpullm tune` found, or 4", low=1, high=64
     )
-    seed: int = _option(0, "seed of the draw", low=0, high=2**32 - 2)
-    n_seq_max: int = _option(4, "sequences decoded together by one engine", low=1, high=64)
-    n_batch: int = _option(2048, "most tokens in one call of llama.cpp", low=32, high=65_536)
-    n_ubatch: int = _option(256, "most tokens computed at once", low=32, high=8192)
+    n_ubatch: int | None = _option(
+        None, "most tokens computed at once; by default what `cpullm tune` found, or 256", low=32, high=8192
+    )
     n_threads: int | None = _option(
         None, "threads of one engine; by default the CPUs this process, or this Spark task, may use", low=1, high=1024
     )
+    kv_type: str | None = _option(
+        None, "type of the keys and values kept of each token; by default what `cpullm tune` found, or f16; q8_0 takes "
+        "half the memory and needs flash_attn", choices=KV_TYPES,
+    )  # fmt: skip
+    flash_attn: bool | None = _option(
+        None, "flash attention: less memory, often slower on CPUs; by default what `cpullm tune` found, or no"
+    )
+    repack: bool | None = _option(
+        None, "a copy of the weights in the CPU's own order: faster, but private to each process; by default what "
+        "`cpullm tune` found, or yes"
+    )  # fmt: skip
+    tuned: bool = _option(True, "use what `cpullm tune` found for the model on this CPU, if it was run")
     group_tokens: int = _option(
         8192, "tokens packed into one group, the unit of work of a Spark task", low=256, high=10_000_000
     )
@@ -44,13 +78,30 @@ class Options:
         _check_numbers(self)
         for option in fields(self):
             value = getattr(self, option.name)
-            if value is not None:
+            if value is not None and "low" in option.metadata:
                 # 0 and 0.0 are one temperature, and must give one request id.
                 object.__setattr__(self, option.name, _number(option)(value))
-        if self.n_seq_max > self.n_batch:
-            raise OptionError(f"n_seq_max ({self.n_seq_max}) must not be above n_batch ({self.n_batch}).")
-        if self.n_ubatch > self.n_batch:
-            raise OptionError(f"n_ubatch ({self.n_ubatch}) must not be above n_batch ({self.n_batch}).")
+        _check_choice("kv_type", self.kv_type, KV_TYPES)
+        for name in ("flash_attn", "repack", "tuned"):
+            if getattr(self, name) not in ((None, True, False) if name != "tuned" else (True, False)):
+                raise OptionError(f"{name} must be True or False, got {getattr(self, name)!r}.")
+
+    def setting(self, tuned: Setting) -> Setting:
+        """How the engine computes: what was given, and for the rest what is `tuned`."""
+        given = self._given(Setting)
+        if given.get("kv_type", "f16") != "f16":
+            given.setdefault("flash_attn", True)
+        elif given.get("flash_attn") is False:
+            given.setdefault("kv_type", "f16")
+        return replace(tuned, **given)
+
+    def sampling(self, defaults: Mapping[str, Any]) -> Sampling:
+        """How tokens are chosen: what was given, and for the rest the `defaults` of a model or a task."""
+        return Sampling(**{**defaults, **self._given(Sampling)})
+
+    def _given(self, record: type) -> dict[str, Any]:
+        names = {option.name for option in fields(self)} & {option.name for option in fields(record)}
+        return {name: getattr(self, name) for name in sorted(names) if getattr(self, name) is not None}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Options:
@@ -60,6 +111,11 @@ class Options:
             if name not in names:
                 raise OptionError(f"no option is called {name!r}; there are {', '.join(names)}.")
         return cls(**values)
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value is not None and value not in choices:
+        raise OptionError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
 
 
 def _check_numbers(record: Any) -> None:
@@ -87,8 +143,40 @@ def _check(name: str, value: Any, limits: Mapping[str, Any], kind: type) -> None
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """How an engine computes: what `cpullm tune` chooses for a CPU and a model. `n_threads` None: all it may use."""
+
+    n_threads: int | None = None
+    n_seq_max: int = 4
+    n_ubatch: int = 256
+    kv_type: str = "f16"
+    flash_attn: bool = False
+    repack: bool = True
+
+    def __post_init__(self) -> None:
+        if self.kv_type != "f16" and not self.flash_attn:
+            raise OptionError(f"kv_type {self.kv_type} needs flash_attn: llama.cpp has no other way to read it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How `cpullm tune` searches."""
+
+    seconds: float = _option(60.0, "about how long it may take; more time tries more", low=5.0, high=86_400.0)
+    loss: float = _option(
+        0.005,
+        "the most that perplexity may rise by writing the weights in a faster format, as a share",
+        low=0.0,
+        high=1.0,
+    )
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
+
+
+@dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What one engine is: a model file and the room it gets. Two equal ones may share an engine.
+    """What one engine is: a model file, the room it gets and how it computes. Two equal ones may share an engine.
 
     `model` is a path, or, if `shipped`, the name of a file that Spark brought (`SparkFiles`). `n_ctx` is the
     room of one sequence, in tokens, prompt and answer together.
@@ -97,29 +185,32 @@ class EngineOptions:
     model: str
     model_sha256: str
     n_ctx: int
-    n_threads: int | None
-    n_seq_max: int
-    n_batch: int
-    n_ubatch: int
+    setting: Setting = Setting()
     shipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a token is chosen from the model's likelihoods."""
+    """How a token is chosen from the model's likelihoods. `grammar` is GBNF that the answer must follow.
 
-    temperature: float
-    top_p: float
-    repeat_penalty: float
-    seed: int
+    `min_p`: arXiv 2407.01082. `repeat_penalty`: arXiv 1909.05858. DRY: text-generation-webui pull request 5677.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 0.95
+    min_p: float = 0.0
+    repeat_penalty: float = 1.1
+    dry_multiplier: float = 0.0
+    seed: int = 0
+    grammar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What all requests of one run share."""
+    """What the requests of one run share: the engine, and the sampling of each task by its name."""
 
     engine: EngineOptions
-    sampling: Sampling
+    samplings: Mapping[str, Sampling]
 
 
 SPLITTERS = ("auto", "chapters", "headings", "paragraphs", "tokens", "regex", "whole")

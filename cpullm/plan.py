@@ -16,6 +16,8 @@ from cpullm.catalog import ResolvedModel
 from cpullm.errors import OptionError
 from cpullm.options import Job, Options, Sampling
 from cpullm.records import Chunk, Prompt, Request
+from cpullm.tasks import TaskPrompts
+from cpullm.tasks.task import DEFAULT_MAX_TOKENS
 
 DEFAULT_WINDOW_TOKENS = 2048
 # A decoded token takes about as long as three prefilled ones with four sequences on two cores (500 and 167 tokens/s
@@ -45,7 +47,7 @@ class Plan:
     chunks: list[Chunk]
     left_out: list[Chunk]
     windows: list[list[str]]
-    prompts: dict[str, Prompt]
+    tasks: list[TaskPrompts]
     budget: Budget
     model: ResolvedModel
     job: Job
@@ -54,22 +56,38 @@ class Plan:
 
     @property
     def n_windows(self) -> int:
-        """Requests of the first level."""
+        """Pieces that the texts are cut into; each is asked about once for every task."""
         return sum(map(len, self.windows))
 
+    @property
+    def shares_texts(self) -> bool:
+        """Whether all tasks' prompts are the same up to the text's end, so that it is prefilled once for all."""
+        return len({task.ask.head for task in self.tasks}) == 1
 
-def budget(options: Options, n_ctx_train: int, overhead_tokens: int, window_tokens: int | None) -> Budget:
+
+def budget(
+    options: Options,
+    n_ctx_train: int,
+    overhead_tokens: int,
+    window_tokens: int | None,
+    *,
+    max_tokens: int | None = None,
+    merged_tokens: int | None = None,
+) -> Budget:
     """The shares for a model of this context; `window_tokens` is the catalog's word where the user gave none.
 
-    Two answers must fit one merge, or merging would never end: that, too, is checked here.
+    `overhead_tokens` and `max_tokens` are the largest of all tasks, `merged_tokens` the longest answer that is merged
+    by asking again (0: none is). Two of these must fit one prompt, or merging would never end: that, too, is checked.
     """
-    room = n_ctx_train // _CTX_STEP * _CTX_STEP - overhead_tokens - options.max_tokens
+    max_tokens = max_tokens or options.max_tokens or DEFAULT_MAX_TOKENS
+    merged_tokens = max_tokens if merged_tokens is None else merged_tokens
+    room = n_ctx_train // _CTX_STEP * _CTX_STEP - overhead_tokens - max_tokens
     # Two answers and the blank line between them; tokens of joined texts may differ a little from their sum.
-    least = 2 * options.max_tokens + 32
+    least = 2 * merged_tokens + 32
     if room < least:
         raise OptionError(
             f"The model's context of {n_ctx_train} tokens leaves {max(room, 0)} for text beside {overhead_tokens} "
-            f"of prompt and max_tokens {options.max_tokens}; merging needs {least}. "
+            f"of prompt and max_tokens {max_tokens}; at least {least} are needed. "
             "Lower max_tokens or take another model."
         )
     if options.window_tokens is not None and options.window_tokens > room:
@@ -80,10 +98,10 @@ def budget(options: Options, n_ctx_train: int, overhead_tokens: int, window_toke
     wanted = options.window_tokens or min(window_tokens or DEFAULT_WINDOW_TOKENS, room)
     if wanted < least:
         raise OptionError(
-            f"window_tokens {wanted} must be {least} or more with max_tokens {options.max_tokens}, so that two answers "
+            f"window_tokens {wanted} must be {least} or more with max_tokens {merged_tokens}, so that two answers "
             "can be merged. Raise window_tokens or lower max_tokens."
         )
-    return Budget(overhead_tokens, wanted, options.max_tokens)
+    return Budget(overhead_tokens, wanted, max_tokens)
 
 
 def request_id(model_sha256: str, prompt: Prompt, sampling: Sampling, max_tokens: int, text: str) -> str:
@@ -99,28 +117,33 @@ def request_id(model_sha256: str, prompt: Prompt, sampling: Sampling, max_tokens
 def pack(requests: Sequence[Request], group_tokens: int) -> list[Request]:
     """The requests with `group_id`s, by groups: longest first, each into the group that is emptiest so far.
 
-    Longest-processing-time-first (Graham 1969) keeps the largest group within 4/3 of the best possible.
+    Longest-processing-time-first (Graham 1969) keeps the largest group within 4/3 of the best possible. Requests about
+    one text stay together, so that it is prefilled once.
     """
     if not requests:
         return []
-    n_groups = min(len(requests), ceil(sum(map(cost, requests)) / group_tokens))
+    families = texts(requests)
+    n_groups = min(len(families), ceil(sum(map(cost, families)) / group_tokens))
     groups: list[list[Request]] = [[] for _ in range(n_groups)]
     loads = [(0, group_id) for group_id in range(n_groups)]
-    for request in sorted(requests, key=order):
+    for family in families:
         load, group_id = loads[0]
-        groups[group_id].append(replace(request, group_id=group_id))
-        heapq.heapreplace(loads, (load + cost(request), group_id))
+        groups[group_id] += [replace(request, group_id=group_id) for request in family]
+        heapq.heapreplace(loads, (load + cost(family), group_id))
     return [request for group in groups for request in group]
 
 
-def order(request: Request) -> tuple[int, str]:
-    """Sort key of requests, longest first; a group is answered in this order wherever it runs."""
-    return -cost(request), request.id
+def texts(requests: Iterable[Request]) -> list[list[Request]]:
+    """Requests that begin alike, head and text, together; longest first. A group is answered in this order anywhere."""
+    families: dict[tuple[str, str], list[Request]] = {}
+    for request in sorted(requests, key=lambda request: (-request.prompt_tokens, request.id)):
+        families.setdefault((request.head, request.text), []).append(request)
+    return sorted(families.values(), key=lambda family: (-cost(family), family[0].id))
 
 
-def cost(request: Request) -> int:
-    """How long a request takes at most, in units of one prefilled token."""
-    return request.prompt_tokens + DECODE_COST * request.max_tokens
+def cost(family: Sequence[Request]) -> int:
+    """How long the requests about one text take at most, in units of one prefilled token."""
+    return family[0].prompt_tokens + DECODE_COST * sum(request.max_tokens for request in family)
 
 
 def pack_texts(texts: Iterable[tuple[str, int]], budget_tokens: int) -> list[list[str]]:

@@ -8,10 +8,11 @@ from typing import Any
 
 
 class FinishReason(str, Enum):
-    """Why a completion ended: the model's own end, the `max_tokens` limit, or an error instead of an answer."""
+    """Why a completion ended: the model's own end, the `max_tokens` limit, a loop, or an error instead of an answer."""
 
     STOP = "stop"
     LENGTH = "length"
+    LOOP = "loop"
     ERROR = "error"
 
 
@@ -102,17 +103,23 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question to the model: `head`, then `text` as plain data, then `tail`. The id is its content's hash."""
+    """One question to the model: `head`, then `text` as plain data, then `tail`. The id is its content's hash.
+
+    `task` names the sampling in the Job. Requests of equal head and text share their prefill if they meet in a group.
+    """
 
     id: str
     group_id: int
+    task: str
     head: str
     text: str
     tail: str
     prompt_tokens: int
     max_tokens: int
 
-    SCHEMA = "id string, group_id int, head string, text string, tail string, prompt_tokens int, max_tokens int"
+    SCHEMA = (
+        "id string, group_id int, task string, head string, text string, tail string, prompt_tokens int, max_tokens int"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +144,10 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The summary of one chunk. Token counts and seconds are sums over its windows and merges.
+    """The answer to one task about one chunk. Token counts and seconds are sums over its windows and merges.
 
-    `finish_reason` is `length` if any answer under it was cut at `max_tokens`.
+    `finish_reason` is `error` without an answer, else `loop` if any answer under it was ended because it repeated
+    itself, else `length` if any was cut at `max_tokens`.
     """
 
     document_id: str
@@ -150,6 +158,7 @@ class Summary:
     start: int
     end: int
     words: int
+    task: str
     summary: str
     windows: int
     merges: int
@@ -161,16 +170,16 @@ class Summary:
 
     SCHEMA = (
         "document_id string, index int, levels array<string>, title string, line int, start int, end int, words int, "
-        "summary string, windows int, merges int, finish_reason string, prompt_tokens int, completion_tokens int, "
-        "seconds double, error string"
+        "task string, summary string, windows int, merges int, finish_reason string, prompt_tokens int, "
+        "completion_tokens int, seconds double, error string"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What one level of a run was: its task, what it took, and the workers (host:pid) that answered."""
+    """What one level of a run was: its tasks' names, what it took, and the workers (host:pid) that answered."""
 
-    task: str
+    tasks: tuple[str, ...]
     requests: int
     groups: int
     workers: tuple[str, ...]

@@ -6,8 +6,9 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cpullm.errors import CpullmError, OptionError
 from cpullm.records import FinishReason, Summary, columns, encodable
@@ -78,7 +79,7 @@ def _plain(value: object) -> object:
 
 
 def markdown(result: Result) -> str:
-    """The summaries under their parts' and chapters' headings, what was cut or failed marked as such."""
+    """The answers under their parts' and chapters' headings, named by task if there are several; faults are marked."""
     run = result.run
     model = run["model"]["name"] or run["model"]["file"]
     lines = [
@@ -87,15 +88,18 @@ def markdown(result: Result) -> str:
         f"By {model}, a language model: check before use.",
         "",
     ]
-    count = Counter(summary.document_id for summary in result.summaries)
+    chunks = [list(rows) for _, rows in groupby(result.summaries, key=lambda row: (row.document_id, row.index))]
+    count = Counter(rows[0].document_id for rows in chunks)
     shown: tuple[str, ...] = ()
-    for summary in result.summaries:
-        path = _path(summary, count)
+    for rows in chunks:
+        path = _path(rows[0], count)
         for depth, title in enumerate(path):
             if path[: depth + 1] != shown[: depth + 1] or depth + 1 == len(path):
                 lines += [f"{'#' * min(depth + 2, 6)} {_heading(title)}", ""]
         shown = path
-        lines += [*_body(summary), ""]
+        for row in rows:
+            label = [f"**{_escape(row.task)}**", ""] if len(rows) > 1 else []
+            lines += [*label, *_body(row), ""]
     return "\n".join(lines)
 
 
@@ -113,12 +117,33 @@ def _title(result: Result) -> str:
 
 
 def _body(summary: Summary) -> list[str]:
-    body = [_escape(paragraph) for paragraph in summary.summary.splitlines()]
+    body = [_escape(paragraph) for paragraph in _readable(summary.summary).splitlines()]
     if summary.finish_reason == FinishReason.LENGTH:
         body += ["", "*(An answer was cut at `max_tokens`.)*"]
+    if summary.finish_reason == FinishReason.LOOP:
+        body += ["", "*(An answer repeated itself and was ended there.)*"]
     if summary.error is not None:
         body += ["", f"*(Error: {_escape(summary.error)})*"]
     return body
+
+
+def _readable(text: str) -> str:
+    """JSON as a person reads it: the items of a list with commas, an object's values each under its name."""
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        value = json.loads(text)
+    except ValueError:  # a text that only begins so
+        return text
+    if isinstance(value, dict):
+        return "\n\n".join(f"{name}: {_phrase(part)}" for name, part in value.items())
+    return _phrase(value) or "(none)"
+
+
+def _phrase(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_phrase, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _heading(text: str) -> str:

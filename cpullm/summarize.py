@@ -1,4 +1,4 @@
-"""The whole way of a run: read, split, cut into windows, answer and merge; what `cpullm.summarize` calls."""
+"""The whole way of a run: read, split, cut into windows, answer and merge; `cpullm.run` and `cpullm.summarize`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cpullm import catalog, corpus, plan, splitters, tasks, worker
+from cpullm import catalog, corpus, memory, plan, splitters, tune, worker
+from cpullm.catalog import ResolvedModel
 from cpullm.errors import InputError, OptionError
 from cpullm.merge import Merging, Run
-from cpullm.options import EngineOptions, Hygiene, Job, Options, Sampling, Splitting
-from cpullm.records import Chunk, Document, FinishReason, Level, Prompt, Summary, columns, row
+from cpullm.options import EngineOptions, Hygiene, Job, Options, Sampling, Setting, Splitting
+from cpullm.records import Chunk, Document, FinishReason, Level, Summary, columns, row
+from cpullm.tasks import Task, TaskPrompts, choices_grammar, chosen
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame, SparkSession
 
+    from cpullm.catalog import ModelEntry
     from cpullm.engine.llama import LlamaModel
+
+    Source = str | Path | Document | pd.DataFrame | DataFrame | Sequence[Document]
 
 
 @dataclass(slots=True)
 class Result:
-    """What a run gave: one Summary per chunk in document order, and `run`, the facts about how it came about.
+    """What a run gave: a Summary per chunk and task, in document order, and `run`, the facts about how it came about.
 
     `dropped` has a row for each document that hygiene dropped: document_id, reason, kept_id, similarity, words.
     """
@@ -51,9 +56,15 @@ class Result:
         return report.write(self, Path(folder))
 
 
-def summarize(
-    source: str | Path | Document | pd.DataFrame | DataFrame | Sequence[Document],
+def summarize(source: Source, **keywords: Any) -> Result:
+    """Summarize a book, a file or a folder of files, or a table: `run` with the task `summarize`, and its keywords."""
+    return run(source, tasks=["summarize"], **keywords)
+
+
+def run(
+    source: Source,
     *,
+    tasks: Sequence[str | Path | Task],
     model: str | Path = catalog.STARTER,
     spark: SparkSession | None = None,
     splitting: Splitting | None = None,
@@ -64,56 +75,105 @@ def summarize(
     progress: bool = True,
     **options: Any,
 ) -> Result:
-    """Summarize a book, a file or a folder of files (by name or path; chapter by chapter), or a table (row by row).
+    """Ask about a book, a file or a folder of files (by name or path; chapter by chapter), or a table (row by row).
 
     `source` is a name of the corpus catalog, a path, Documents, or a pandas or Spark DataFrame with an id and a text
-    column. `splitting` says how documents are cut; `hygiene`, on Spark only, drops duplicates first. With a `spark`
+    column. `tasks` are names (`cpullm.tasks.NAMES`), paths of task files, or Tasks; all are asked about every chunk.
+    `splitting` says how documents are cut; `hygiene`, on Spark only, drops duplicates first. With a `spark`
     session the executors answer, without one this process does. `limit` takes the first n chunks. Further keywords
     are the fields of `Options`. Raises CpullmError; a bad text is a Summary with `error`.
     """
     settings = Options.of(options)
+    asked = chosen(tasks)
     corpus.check_limit(limit)
     rows = limit if hygiene is None else None
     texts = corpus.read(source, id_column=id_column, text_column=text_column, limit=rows, progress=progress)
     dropped = None
     if hygiene is not None:
         texts, dropped = texts.cleaned(spark, hygiene)
-    prepared = prepare(texts.chunks(splitting, limit, progress), model=model, options=settings, progress=progress)
+    chunks = texts.chunks(splitting, limit, progress)
+    prepared = prepare(chunks, tasks=asked, model=model, options=settings, progress=progress)
     result = execute(prepared, spark=spark, progress=progress)
     return replace(result, dropped=dropped)
 
 
-def prepare(chunks: list[Chunk], *, model: str | Path, options: Options, progress: bool = True) -> plan.Plan:
-    """Find the model, count tokens and cut what is too long; nothing is generated yet."""
+def prepare(
+    chunks: list[Chunk], *, tasks: Sequence[Task], model: str | Path, options: Options, progress: bool = True
+) -> plan.Plan:
+    """Find the model, check the tasks with it, count tokens and cut what is too long; nothing is generated yet."""
     left_out = [chunk for chunk in chunks if chunk.kind != "body"]
     chunks = [chunk for chunk in chunks if chunk.kind == "body"]
     if not chunks:
         raise InputError("There is nothing to summarize: all of the source is front or back matter.")
     from cpullm.engine.llama import LlamaModel
 
-    resolved = catalog.resolve_model(model, progress=progress)
+    resolved, setting = _tuned(catalog.resolve_model(model, progress=progress), options)
     entry = resolved.entry
     with LlamaModel(resolved.path, vocab_only=True) as vocabulary:
-        template = vocabulary.chat_template or (entry.chat_template if entry else None)
-        prompts = {
-            task: tasks.render(tasks.wording(task), template, bos=vocabulary.bos, eos=vocabulary.eos)
-            for task in ("summarize", "merge")
-        }
-        overhead = max(_overhead(vocabulary, prompt) for prompt in prompts.values())
-        budget = plan.budget(options, vocabulary.n_ctx_train, overhead, entry.window_tokens if entry else None)
+        asked = _prompts(tasks, options, entry, vocabulary)
+        samplings = {task.name: _sampling(task, options, entry, vocabulary) for task in tasks}
+        budget = _budget(asked, options, entry, vocabulary)
         windows = [_windows(chunk, budget, vocabulary) for chunk in chunks]
         text_tokens = sum(vocabulary.count_tokens(window) for chunk in windows for window in chunk)
     engine = EngineOptions(
         model=str(resolved.path.resolve()),
         model_sha256=resolved.sha256,
         n_ctx=budget.n_ctx,
-        n_threads=options.n_threads,
-        n_seq_max=options.n_seq_max,
-        n_batch=options.n_batch,
-        n_ubatch=options.n_ubatch,
+        setting=setting,
     )
-    sampling = Sampling(options.temperature, options.top_p, options.repeat_penalty, options.seed)
-    return plan.Plan(chunks, left_out, windows, prompts, budget, resolved, Job(engine, sampling), options, text_tokens)
+    return plan.Plan(
+        chunks, left_out, windows, asked, budget, resolved, Job(engine, samplings), options, text_tokens
+    )  # fmt: skip
+
+
+def _tuned(resolved: ResolvedModel, options: Options) -> tuple[ResolvedModel, Setting]:
+    """The file to use and how to compute: what `cpullm tune` found for this model and CPU, and what was given."""
+    found = tune.stored(resolved.sha256) if options.tuned else None
+    if found is None:
+        return resolved, options.setting(Setting())
+    model = ResolvedModel(found.model or resolved.path, found.model_sha256, resolved.entry)
+    return model, options.setting(found.setting)
+
+
+def _prompts(
+    tasks: Sequence[Task], options: Options, entry: ModelEntry | None, vocabulary: LlamaModel
+) -> list[TaskPrompts]:
+    template = vocabulary.chat_template or (entry.chat_template if entry else None)
+    return [
+        TaskPrompts.of(task, options.max_tokens, template, bos=vocabulary.bos, eos=vocabulary.eos) for task in tasks
+    ]
+
+
+def _sampling(task: Task, options: Options, entry: ModelEntry | None, vocabulary: LlamaModel) -> Sampling:
+    """What was given, else what the task says, else the model's own; and the grammar of the task's answers."""
+    from cpullm.engine import grammar
+
+    defaults = {**(entry.sampling if entry else {}), **task.sampling}
+    rules = choices_grammar(task.choices) if task.choices else task.grammar
+    try:
+        if task.schema is not None:
+            rules = grammar.from_schema(task.schema)
+        sampling = replace(options.sampling(defaults), grammar=rules)
+        grammar.check(vocabulary, sampling)
+    except OptionError as error:
+        raise OptionError(f"the task {task.name} cannot be used: {error}") from error
+    return sampling
+
+
+def _budget(
+    asked: list[TaskPrompts], options: Options, entry: ModelEntry | None, vocabulary: LlamaModel
+) -> plan.Budget:
+    """Windows for the task that leaves least room: all tasks are asked about the same ones."""
+    prompts = [prompt for task in asked for prompt in task.prompts]
+    overhead = max(vocabulary.count_prompt_tokens(prompt.head, "", prompt.tail) for prompt in prompts)
+    return plan.budget(
+        options,
+        vocabulary.n_ctx_train,
+        overhead,
+        entry.window_tokens if entry else None,
+        max_tokens=max(task.max_tokens for task in asked),
+        merged_tokens=max((task.max_tokens for task in asked if task.merge is not None), default=0),
+    )
 
 
 def _windows(chunk: Chunk, budget: plan.Budget, vocabulary: LlamaModel) -> list[str]:
@@ -123,15 +183,12 @@ def _windows(chunk: Chunk, budget: plan.Budget, vocabulary: LlamaModel) -> list[
     return [chunk.text[start:end] for start, end in cut]
 
 
-def _overhead(vocabulary: LlamaModel, prompt: Prompt) -> int:
-    return len(vocabulary.tokenize_prompt(prompt.head, "", prompt.tail))
-
-
 def execute(prepared: plan.Plan, *, spark: SparkSession | None = None, progress: bool = True) -> Result:
     """Answer and merge, on Spark's executors if there is a session, else in this process."""
     from cpullm.engine.llama import LlamaModel
 
     started = time.monotonic()
+    _check_memory(prepared, spark)
     with LlamaModel(prepared.model.path, vocab_only=True) as vocabulary:
         try:
             summaries, levels = Merging(prepared, vocabulary, _run_on(spark), progress).all()
@@ -140,6 +197,15 @@ def execute(prepared: plan.Plan, *, spark: SparkSession | None = None, progress:
     run = _facts(prepared, summaries, levels, time.monotonic() - started)
     run["spark"] = {"version": spark.version, "master": spark.sparkContext.master} if spark else None
     return Result(summaries, run)
+
+
+def _check_memory(prepared: plan.Plan, spark: SparkSession | None) -> None:
+    """Refuse what cannot fit here; executors on other machines look for themselves when they load."""
+    from cpullm import spark as on_spark
+
+    n_engines = 1 if spark is None else on_spark.engines_here(spark)
+    if n_engines:
+        memory.check(prepared.model.path, prepared.job.engine, budget=prepared.budget, n_engines=n_engines)
 
 
 def _run_on(spark: SparkSession | None) -> Run:
@@ -172,6 +238,8 @@ def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], s
         },
         "options": row(prepared.options)
         | {"n_ctx": prepared.budget.n_ctx, "window_tokens": prepared.budget.text_tokens},
+        "setting": row(prepared.job.engine.setting),
+        "tasks": [_task_facts(asked, prepared.job.samplings[asked.task.name]) for asked in prepared.tasks],
         "documents": len({chunk.document_id for chunk in prepared.chunks}),
         "chunks": len(prepared.chunks),
         "left_out": [{"kind": chunk.kind, "title": chunk.title, "words": chunk.words} for chunk in prepared.left_out],
@@ -181,9 +249,16 @@ def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], s
         "completion_tokens": sum(level.completion_tokens for level in levels),
         "seconds": round(seconds, 3),
         "cut_at_max_tokens": sum(summary.finish_reason == FinishReason.LENGTH for summary in summaries),
+        "looped": sum(summary.finish_reason == FinishReason.LOOP for summary in summaries),
         "errors": [
-            {"document_id": summary.document_id, "index": summary.index, "error": summary.error}
-            for summary in summaries
-            if summary.error is not None
+            {"document_id": s.document_id, "index": s.index, "task": s.task, "error": s.error}
+            for s in summaries
+            if s.error is not None
         ],
     }
+
+
+def _task_facts(asked: TaskPrompts, sampling: Sampling) -> dict[str, Any]:
+    task = asked.task
+    wording = {"name": task.name, "ask": task.ask, "merge": task.merge, "join": task.join}
+    return wording | {"max_tokens": asked.max_tokens, "sampling": row(sampling)}

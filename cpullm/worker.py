@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpullm import plan
+from cpullm import memory, plan
 from cpullm.errors import EngineError
-from cpullm.options import Job
+from cpullm.options import EngineOptions, Job
 from cpullm.records import Completion, FinishReason, Request
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Loaded:
-    """The engine this process holds, and the job it was made for."""
+    """The engine this process holds, and the options it was made with."""
 
-    job: Job
+    options: EngineOptions
     model: LlamaModel
     runner: LlamaRunner
     engine: Engine
@@ -57,14 +57,11 @@ def run(
 
 def answer(requests: Sequence[Request], job: Job) -> Iterator[Completion]:
     """Answer one group with this process's engine, each request exactly once, in the order of finishing."""
-    from cpullm.engine.sequence import Sequence as EngineSequence
-
-    loaded = _engine_for(job)
+    loaded = _engine_for(job.engine)
     asked = {}
     # Spark does not keep the order of rows in a group, and the order decides which sequences share a batch.
-    for request in sorted(requests, key=plan.order):
-        tokens = loaded.model.tokenize_prompt(request.head, request.text, request.tail)
-        asked[EngineSequence(tokens, request.max_tokens)] = request
+    for family in plan.texts(requests):
+        asked.update({_sequence(request, job, loaded.model): request for request in family})
     finished = (_completion(asked[sequence], sequence, loaded.model) for sequence in loaded.engine.generate(asked))
     yield from exactly_once(requests, finished)
 
@@ -109,25 +106,43 @@ def _cgroup_cpus(root: Path) -> int | None:
         return None
 
 
-def _engine_for(job: Job) -> _Loaded:
+def _engine_for(options: EngineOptions) -> _Loaded:
     global _loaded
-    if _loaded is None or _loaded.job != job:
+    if _loaded is None or _loaded.options != options:
         close()
-        _loaded = _load(job)
+        _loaded = _load(options)
     return _loaded
 
 
-def _load(job: Job) -> _Loaded:
+def _load(options: EngineOptions) -> _Loaded:
     from cpullm.engine.engine import Engine
     from cpullm.engine.llama import LlamaModel, LlamaRunner
 
-    model = LlamaModel(job.engine.model)
+    memory.check(Path(options.model), options, started=True)
+    model = LlamaModel(options.model, repack=options.setting.repack)
     try:
-        runner = LlamaRunner(model, job.engine, job.sampling, job.engine.n_threads or usable_cpus())
+        runner = LlamaRunner(model, options, options.setting.n_threads or usable_cpus())
     except BaseException:
         model.close()
         raise
-    return _Loaded(job, model, runner, Engine(runner))
+    return _Loaded(options, model, runner, Engine(runner))
+
+
+def _sequence(request: Request, job: Job, model: LlamaModel) -> EngineSequence:
+    from cpullm.engine.sequence import Sequence as EngineSequence
+
+    head, text, tail = model.tokenize_prompt(request.head, request.text, request.tail)
+    # The wording is every request's, the document after it every task's. Cut there whether shared or not: a task says
+    # the same alone and beside others.
+    cuts = (len(head), len(head) + len(text))
+    prompt = head + text + tail
+    sampling = job.samplings[request.task]
+    return EngineSequence(
+        prompt,
+        request.max_tokens,
+        replace(sampling, seed=(sampling.seed + int(request.id[:8], 16)) % 2**32),
+        tuple(cut for cut in cuts if 0 < cut < len(prompt)),
+    )
 
 
 def _completion(request: Request, sequence: EngineSequence, model: LlamaModel) -> Completion:

@@ -27,6 +27,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def no_tuning(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What `cpullm tune` found on this machine changes no test."""
+    from cpullm.tune import store
+
+    monkeypatch.setattr(store, "path", lambda: tmp_path_factory.getbasetemp() / "tuned.json")
+
+
 @pytest.fixture(scope="session")
 def starter() -> Path:
     """The starter model's file, fetched if need be; a machine that cannot have it fails these tests."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cpullm.engine.sequence import Batch
+from cpullm.engine.sequence import Batch, Entry
 from cpullm.engine.sequence import Sequence as EngineSequence
 from cpullm.errors import EngineError
 
@@ -23,7 +23,7 @@ class FakeRunner:
 
     n_seq_max: int = 2
     n_ctx: int = 64
-    n_batch: int = 16
+    n_ubatch: int = 16
     end_tokens: frozenset[int] = frozenset({END})
     answers: Mapping[int, Sequence[int]] = field(default_factory=dict)
     fail_at: Mapping[int, int] = field(default_factory=dict)
@@ -31,21 +31,30 @@ class FakeRunner:
     released: list[int] = field(default_factory=list)
     cells: dict[int, list[int]] = field(default_factory=dict)
 
+    @property
+    def n_computed(self) -> int:
+        return sum(len(batch.tokens) for batch in self.batches)
+
     def decode(self, batch: Batch) -> list[int]:
         self.batches.append(batch)
-        assert 0 < len(batch.tokens) <= self.n_batch
+        assert 0 < len(batch.tokens) <= max(self.n_ubatch, self.n_seq_max)
         assert len(batch.tokens) == len(batch.positions) == len(batch.seq_ids)
         self._fail(batch)
         for token, position, seq_id in zip(batch.tokens, batch.positions, batch.seq_ids, strict=True):
             assert 0 <= seq_id < self.n_seq_max
-            cells = self.cells.setdefault(seq_id, [])
+            cells = self.cells[seq_id]
             assert position == len(cells) < self.n_ctx
             cells.append(token)
         return [self._next(row, sequence) for row, sequence in self._outputs(batch)]
 
+    def enter(self, entry: Entry) -> None:
+        assert 0 <= entry.seq_id < self.n_seq_max
+        held = self.cells.get(entry.source, [])
+        assert entry.n_kept <= len(held), "what is kept must lie there"
+        self.cells[entry.seq_id] = held[: entry.n_kept]
+
     def release(self, seq_id: int) -> None:
         self.released.append(seq_id)
-        self.cells.pop(seq_id, None)
 
     def _fail(self, batch: Batch) -> None:
         for sequence, _ in batch.parts:

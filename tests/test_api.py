@@ -26,13 +26,18 @@ ORDER = [
     ["hygiene"],
     ["tasks"],
     ["plan"],
+    ["predict"],
     ["engine"],
+    ["memory"],
     ["worker"],
+    ["measure"],
+    ["tune"],
     ["spark"],
-    ["corpus", "bench"],
+    ["corpus"],
     ["merge"],
     ["summarize"],
     ["report"],
+    ["bench"],
     ["__init__"],
     ["cli"],
 ]
@@ -131,7 +136,9 @@ def test_lazy_imports_go_up_the_order_too(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES)
 def test_only_the_engines_boundary_imports_llama_cpp(path: Path) -> None:
-    assert "llama_cpp" not in _roots(path, lazy=True) or path.relative_to(PACKAGE) == Path("engine/llama.py")
+    # The library's own loop is what the engine is compared with.
+    allowed = path.is_relative_to(PACKAGE / "engine") or path == PACKAGE / "bench" / "library.py"
+    assert "llama_cpp" not in _roots(path, lazy=True) or allowed
 
 
 @pytest.mark.parametrize("path", MODULES)

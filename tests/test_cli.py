@@ -132,20 +132,6 @@ class TestSplit:
         assert "does not exist" in _refusal(["split", str(tmp_path / "none.txt")], capsys)
 
 
-class TestBench:
-    def test_prints_a_line_for_the_book_and_each_size(self, book: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["bench", "split", str(book), "--megabytes", "0.01,0.02"]) == 0
-        title, header, *lines = capsys.readouterr().out.splitlines()
-        assert title.startswith("quay.txt") and header.split()[:2] == ["MB", "units"]
-        assert int(lines[0].split()[1]) == 2 and len(lines) == 3
-
-    @pytest.mark.parametrize("sizes", ["many", "0", "1,-1", ""])
-    def test_sizes_that_are_none_are_wrong_usage(self, book: Path, sizes: str) -> None:
-        with pytest.raises(SystemExit) as exited:
-            main(["bench", "split", str(book), "--megabytes", sizes])
-        assert exited.value.code == 2
-
-
 class TestLists:
     def test_models_list_names_every_model(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["models", "list"]) == 0
@@ -186,7 +172,10 @@ class TestSummarize:
             (["--master", "local[0]"], "local[0] has no CPU"),
             (["--master", "lokal"], "none that Spark knows"),
             (["--max-tokens", "4"], "max_tokens must be from 8 to 4096, got 4"),
-            (["--n-ubatch", "4096"], "n_ubatch (4096) must not be above n_batch (2048)"),
+            (["--kv-type", "q8_0", "--no-flash-attn"], "kv_type q8_0 needs flash_attn"),
+            (["--task", "summarize,nope"], "no task is called 'nope'; there are summarize, "),
+            (["--task", "title", "--task", "title"], "two called 'title'"),
+            (["--task", "gone.ini"], "the task gone.ini cannot be read"),
         ],
     )
     def test_what_cannot_work_is_refused_before_anything_starts(
@@ -196,6 +185,24 @@ class TestSummarize:
         argv = ["summarize", str(book), "--master", "in-process", "--out", str(out), *more]
         assert said in _refusal(argv, capsys)
         assert not out.exists() or list(out.iterdir()) == []
+
+    @pytest.mark.model
+    def test_several_tasks_are_answered_and_shown_by_name(
+        self, book: Path, starter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "word.ini").write_text(
+            "[task]\nask = {text}\n\n    Is it about a clock?\nchoices = yes, no\njoin = majority\n", encoding="utf-8"
+        )
+        argv = ["summarize", str(book), "--model", str(starter), "--master", "in-process", "--limit", "1"]
+        try:
+            given = ["--task", f"summarize, {tmp_path}/word.ini", "--task", "sentiment", "--max-tokens", "8"]
+            assert main([*argv, *given, "--out", str(tmp_path / "out")]) == 0
+        finally:
+            worker.close()
+        told = capsys.readouterr().out
+        assert "tasks summarize, word, sentiment\n" in told
+        assert "\nsummarize: " in told and ("\nword: yes\n" in told or "\nword: no\n" in told)
+        assert "3 answers, " in told
 
     def test_an_unknown_book_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         argv = ["summarize", "nope", "--master", "in-process", "--out", str(tmp_path / "out")]
@@ -217,10 +224,13 @@ class TestUsage:
             main(["summarize", "--help"])
         told = capsys.readouterr().out
         assert exited.value.code == 0
-        texts = {part.split()[0]: part for part in told.split("\n  --")[1:]}
+        texts = {part.split()[0].rstrip(","): part for part in told.split("\n  --")[1:]}
+        assert "sentiment (positive, negative or neutral)" in texts["task"]
         for option in fields(Options):
             text = texts[option.name.replace("_", "-")]
-            assert f"({option.metadata['low']} to {option.metadata['high']})" in text
+            assert option.metadata["help"] in text
+            if "low" in option.metadata:
+                assert f"({option.metadata['low']} to {option.metadata['high']})" in text
             assert option.default is None or f"(default: {option.default})" in text
 
     @pytest.mark.parametrize("argv", [[], ["models"], ["nope"], ["summarize", "--max-tokens", "many"], ["split"]])

@@ -28,7 +28,7 @@ def _work(draw: st.DrawFn) -> tuple[FakeRunner, list[Sequence]]:
     ]
     answers = {FIRST_NAME + i: [7] * n + [END] for i, (_, _, n) in enumerate(sizes)}
     n_seq_max = draw(st.integers(1, 4))
-    runner = FakeRunner(n_seq_max, draw(st.integers(8, 48)), draw(st.integers(n_seq_max, 16)), answers=answers)
+    runner = FakeRunner(n_seq_max, draw(st.integers(8, 48)), draw(st.integers(1, 16)), answers=answers)
     return runner, sequences
 
 
@@ -38,7 +38,6 @@ def test_every_sequence_comes_back_finished_exactly_once(work: tuple[FakeRunner,
     finished = list(Engine(runner).generate(sequences))
     assert sorted(map(id, finished)) == sorted(map(id, sequences))
     assert all(sequence.finish_reason is not None for sequence in finished)
-    assert runner.cells == {}
 
 
 @given(_work())
@@ -55,10 +54,10 @@ def test_answers_are_what_the_runner_said_up_to_end_or_max_tokens(work: tuple[Fa
 
 
 @given(_work())
-def test_slices_never_exceed_n_batch_and_places_never_n_seq_max(work: tuple[FakeRunner, list[Sequence]]) -> None:
+def test_slices_never_exceed_n_ubatch_and_places_never_n_seq_max(work: tuple[FakeRunner, list[Sequence]]) -> None:
     runner, sequences = work
     list(Engine(runner).generate(sequences))
-    assert all(len(batch.tokens) <= runner.n_batch for batch in runner.batches)
+    assert all(len(batch.tokens) <= max(runner.n_ubatch, runner.n_seq_max) for batch in runner.batches)
     assert {seq_id for batch in runner.batches for seq_id in batch.seq_ids} <= set(range(runner.n_seq_max))
 
 
@@ -74,7 +73,6 @@ def test_a_failing_sequence_harms_no_neighbour_in_prefill(
     runner.fail_at = {bad.prompt[0]: data.draw(st.integers(0, len(bad.prompt) - 1))}
     failed = [sequence for sequence in Engine(runner).generate(sequences) if "scripted" in (sequence.error or "")]
     assert failed == [bad]
-    assert runner.cells == {}
 
 
 def test_a_too_long_prompt_comes_back_with_an_error_and_its_neighbour_with_an_answer() -> None:
@@ -114,11 +112,10 @@ def test_short_answers_overtake_long_ones() -> None:
 
 
 def test_a_generator_closed_early_releases_every_sequence() -> None:
-    runner = FakeRunner(n_seq_max=3, answers={100: [END]})
+    runner = FakeRunner(n_seq_max=3, answers={102: [END]})
     finished = Engine(runner).generate([Sequence([100 + i], 8) for i in range(5)])
     next(finished)
     finished.close()
-    assert runner.cells == {}
     assert set(runner.released) == {0, 1, 2}
 
 
@@ -132,7 +129,7 @@ def test_an_unforeseen_error_releases_every_sequence() -> None:
     runner = Broken()
     with pytest.raises(KeyboardInterrupt):
         list(Engine(runner).generate([Sequence([100], 8), Sequence([101], 8)]))
-    assert runner.cells == {}
+    assert set(runner.released) == {0, 1}
 
 
 def test_an_engine_serves_again_after_a_generator_closed_early() -> None:
@@ -143,3 +140,91 @@ def test_an_engine_serves_again_after_a_generator_closed_early() -> None:
     finished.close()
     (sequence,) = engine.generate([Sequence([102], 3)])
     assert sequence.tokens == [FILLER] * 3
+
+
+WORDING = [3] * 6
+TEXT = [4] * 20
+
+
+def _asked(name: int, max_tokens: int = 4) -> Sequence:
+    """A prompt of wording, text and a question of its own; the runner knows it by its last token."""
+    return Sequence([*WORDING, *TEXT, name], max_tokens, cuts=(len(WORDING), len(WORDING) + len(TEXT)))
+
+
+def _prefilled(runner: FakeRunner) -> int:
+    return runner.n_computed - sum(len(batch.tokens) for batch in runner.batches if len(batch.parts) > 1)
+
+
+def test_a_text_with_four_questions_is_prefilled_once() -> None:
+    runner = FakeRunner(n_seq_max=4)
+    list(Engine(runner).generate([_asked(100 + i, max_tokens=1) for i in range(4)]))
+    assert runner.n_computed == len(WORDING) + len(TEXT) + 4
+
+
+@pytest.mark.parametrize("n_seq_max", [1, 2, 3])
+def test_a_text_is_prefilled_once_though_its_questions_do_not_fit_at_once(n_seq_max: int) -> None:
+    runner = FakeRunner(n_seq_max=n_seq_max)
+    list(Engine(runner).generate([_asked(100 + i, max_tokens=1) for i in range(5)]))
+    assert runner.n_computed == len(WORDING) + len(TEXT) + 5
+
+
+def test_the_wording_is_prefilled_once_per_engine() -> None:
+    runner = FakeRunner(n_seq_max=2)
+    engine = Engine(runner)
+    for text in (10, 20, 30):
+        list(engine.generate([Sequence([*WORDING, text], 1, cuts=(len(WORDING),))]))
+    assert runner.n_computed == len(WORDING) + 3
+
+
+def test_a_shared_beginning_is_computed_in_the_slices_of_an_unshared_one() -> None:
+    """Bits depend on a batch's shape: a text must be cut alike whether its beginning lies there already or not."""
+    alone, together = FakeRunner(n_ubatch=8), FakeRunner(n_ubatch=8)
+    list(Engine(alone).generate([_asked(101, max_tokens=1)]))
+    list(Engine(together).generate([_asked(100, max_tokens=1), _asked(101, max_tokens=1)]))
+    slices = [(batch.positions[0], len(batch.tokens)) for batch in alone.batches]
+    assert [(batch.positions[0], len(batch.tokens)) for batch in together.batches] == [*slices, slices[-1]]
+
+
+def test_what_a_failed_batch_left_is_not_shared() -> None:
+    runner = FakeRunner(n_seq_max=1, fail_at={3: 10})
+    engine = Engine(runner)
+    (failed,) = engine.generate([_asked(100)])
+    assert failed.finish_reason is FinishReason.ERROR
+    runner.fail_at = {}
+    (answered,) = engine.generate([_asked(101, max_tokens=1)])
+    assert answered.n_shared == 0
+    assert answered.finish_reason is FinishReason.LENGTH
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([10, 11]), st.integers(1, 9), st.integers(1, 4)), min_size=1, max_size=14),
+    st.integers(1, 4),
+    st.integers(1, 16),
+)
+def test_sharing_never_computes_a_row_whose_beginning_is_not_there(
+    asked: list[tuple[int, int, int]], n_seq_max: int, n_ubatch: int
+) -> None:
+    """The runner asserts that each row continues its place, and that a place holds just its sequence's tokens."""
+    runner = FakeRunner(n_seq_max, 64, n_ubatch)
+    sequences = [
+        Sequence([*WORDING, *[text] * length, 100 + i], max_tokens, cuts=(len(WORDING), len(WORDING) + length))
+        for i, (text, length, max_tokens) in enumerate(asked)
+    ]
+    assert set(Engine(runner).generate(sequences)) == set(sequences)
+    assert all(len(sequence.tokens) == sequence.max_tokens for sequence in sequences)
+
+
+def test_a_loop_ends_its_sequence_and_only_what_was_said_first_is_kept() -> None:
+    said = list(range(200, 210))
+    runner = FakeRunner(n_ctx=256, answers={100: said * 20})
+    (sequence,) = Engine(runner).generate([Sequence([100], 200)])
+    assert sequence.finish_reason is FinishReason.LOOP
+    assert sequence.tokens == said
+    assert runner.n_computed < 60
+
+
+def test_a_loop_harms_no_neighbour() -> None:
+    runner = FakeRunner(n_ctx=256, answers={100: [7] * 200, 101: list(range(300, 400))})
+    looping, talking = Sequence([100], 100), Sequence([101], 100)
+    list(Engine(runner).generate([looping, talking]))
+    assert talking.tokens == list(range(300, 400))

@@ -15,11 +15,11 @@ from cpullm.plan import Budget, budget, cost, pack, pack_texts, request_id
 from cpullm.records import Prompt, Request
 
 PROMPT = Prompt("<user>", "<assistant>")
-SAMPLING = Sampling(temperature=0.0, top_p=0.95, repeat_penalty=1.1, seed=0)
+SAMPLING = Sampling()
 
 
 def _request(number: int, prompt_tokens: int, max_tokens: int) -> Request:
-    return Request(f"{number:04}", 0, "", "text", "", prompt_tokens, max_tokens)
+    return Request(f"{number:04}", 0, "summarize", "", "text", "", prompt_tokens, max_tokens)
 
 
 def _requests() -> st.SearchStrategy[list[Request]]:

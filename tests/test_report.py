@@ -17,7 +17,7 @@ from cpullm.errors import CpullmError, OptionError
 from cpullm.records import Summary, columns
 from cpullm.summarize import Result
 
-PLAIN = Summary("book", 0, (), "I", 1, 0, 10, 2, "A short one.", 1, 0, "stop", 20, 5, 0.5)
+PLAIN = Summary("book", 0, (), "I", 1, 0, 10, 2, "summarize", "A short one.", 1, 0, "stop", 20, 5, 0.5)
 NAMES = ["summaries.parquet", "summaries.md", "run.json"]
 
 
@@ -61,13 +61,38 @@ class TestMarkdown:
         ]
 
     def test_a_level_of_the_same_name_in_another_part_is_shown_again(self) -> None:
-        summaries = [replace(PLAIN, levels=(part, "BOOK I")) for part in ("ONE", "TWO")]
+        summaries = [replace(PLAIN, index=i, levels=(part, "BOOK I")) for i, part in enumerate(("ONE", "TWO"))]
         headings = _headings(report.markdown(_result(*summaries)))
         assert headings.count("### BOOK I") == 2
 
     def test_a_cut_answer_is_marked(self) -> None:
         assert "cut at `max_tokens`" in report.markdown(_result(replace(PLAIN, finish_reason="length")))
         assert "cut at" not in report.markdown(_result(PLAIN))
+
+    def test_an_answer_that_looped_is_marked(self) -> None:
+        assert "repeated itself" in report.markdown(_result(replace(PLAIN, finish_reason="loop")))
+
+    def test_answers_of_several_tasks_stand_under_one_heading_each_with_its_name(self) -> None:
+        rows = [replace(PLAIN, index=i, title=f"{i}", task=task) for i in (0, 1) for task in ("summarize", "my_task")]
+        shown = report.markdown(_result(*rows))
+        assert _headings(shown) == ["# book", "## 0", "## 1"]
+        assert shown.count("**summarize**\n\nA short one.\n") == shown.count("**my\\_task**\n\nA short one.\n") == 2
+
+    def test_one_task_is_not_named(self) -> None:
+        assert "summarize" not in report.markdown(_result(PLAIN))
+
+    @pytest.mark.parametrize(
+        ("answer", "expected"),
+        [
+            ('["Ann Pell", "Zoë", 3]', "\nAnn Pell, Zoë, 3\n"),
+            ("[]", "\n(none)\n"),
+            ('{"who": ["Ann", "Bob"], "when": null}', "\nwho: Ann, Bob\n\nwhen: null\n"),
+            ("[So it begins.", "\n\\[So it begins.\n"),
+            ("[1] [2]", "\n\\[1\\] \\[2\\]\n"),
+        ],
+    )
+    def test_json_is_shown_as_people_read_it(self, answer: str, expected: str) -> None:
+        assert expected in report.markdown(_result(replace(PLAIN, summary=answer)))
 
     def test_an_error_is_marked(self) -> None:
         failed = replace(PLAIN, summary="", finish_reason="error", error="The text is null.")
@@ -77,7 +102,7 @@ class TestMarkdown:
         assert report.markdown(_result(PLAIN, replace(PLAIN, document_id="other"))).startswith("# 2 documents\n")
 
     def test_several_documents_are_the_topmost_headings(self) -> None:
-        summaries = [PLAIN, replace(PLAIN, title="II"), replace(PLAIN, document_id="note", title="")]
+        summaries = [PLAIN, replace(PLAIN, index=1, title="II"), replace(PLAIN, document_id="note", title="")]
         assert _headings(report.markdown(_result(*summaries))) == [
             "# 2 documents",
             "## book",
@@ -87,7 +112,7 @@ class TestMarkdown:
         ]
 
     def test_pieces_without_a_title_are_told_apart_by_their_lines(self) -> None:
-        summaries = [replace(PLAIN, title="", line=line) for line in (1, 40)]
+        summaries = [replace(PLAIN, index=line, title="", line=line) for line in (1, 40)]
         assert _headings(report.markdown(_result(*summaries))) == ["# book", "## Line 1", "## Line 40"]
 
 

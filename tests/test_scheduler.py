@@ -12,8 +12,8 @@ from cpullm.engine.sequence import Sequence, Status
 from cpullm.records import FinishReason
 
 
-def _scheduler(n_seq_max: int = 2, n_ctx: int = 64, n_batch: int = 16) -> Scheduler:
-    return Scheduler(n_seq_max, n_ctx, n_batch, {END})
+def _scheduler(n_seq_max: int = 2, n_ctx: int = 64, n_ubatch: int = 16) -> Scheduler:
+    return Scheduler(n_seq_max, n_ctx, n_ubatch, {END})
 
 
 def _step(scheduler: Scheduler, token: int = FILLER) -> list[Sequence]:
@@ -41,7 +41,7 @@ def test_an_empty_prompt_is_finished_with_an_error() -> None:
 
 
 def test_a_long_prompt_is_prefilled_alone_in_slices_and_sampled_after_the_last() -> None:
-    scheduler = _scheduler(n_batch=4)
+    scheduler = _scheduler(n_ubatch=4)
     scheduler.add(Sequence(list(range(10, 20)), max_tokens=8))
     scheduler.add(Sequence([30, 31], max_tokens=8))
     seen = []
@@ -110,9 +110,9 @@ def test_a_wrong_number_of_sampled_tokens_is_noticed() -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 12)), max_size=12), st.integers(1, 4), st.integers(4, 16))
 def test_places_are_never_exceeded_and_all_come_back(
-    sizes: list[tuple[int, int]], n_seq_max: int, n_batch: int
+    sizes: list[tuple[int, int]], n_seq_max: int, n_ubatch: int
 ) -> None:
-    scheduler = _scheduler(n_seq_max, 64, n_batch)
+    scheduler = _scheduler(n_seq_max, 64, n_ubatch)
     for length, max_tokens in sizes:
         scheduler.add(Sequence([5] * length, max_tokens))
     while not scheduler.is_finished():

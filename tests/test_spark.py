@@ -7,7 +7,7 @@ import cpullm
 from cpullm import plan, worker
 from cpullm import spark as on_spark
 from cpullm.errors import EngineError, InputError, MachineError, OptionError
-from cpullm.options import EngineOptions, Job, Sampling
+from cpullm.options import EngineOptions, Job, Sampling, Setting
 from cpullm.records import Prompt, Request
 from cpullm.spark import groups
 
@@ -17,14 +17,14 @@ SHORT = {"max_tokens": 8, "n_seq_max": 2, "n_threads": 1}
 
 @pytest.fixture
 def job(starter):
-    engine = EngineOptions(str(starter), "x", 256, 1, 2, 256, 256)
-    return Job(engine, Sampling(0.0, 0.95, 1.1, 0))
+    engine = EngineOptions(str(starter), "x", 256, Setting(1, 2))
+    return Job(engine, {"summarize": Sampling()})
 
 
 def requests(n, n_groups):
     prompt = Prompt("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n")
     return [
-        Request(f"{i:064}", i % n_groups, prompt.head, SENTENCE.format(i), prompt.tail, 40, 8)
+        Request(f"{i:064}", i % n_groups, "summarize", prompt.head, SENTENCE.format(i), prompt.tail, 40, 8)
         for i in sorted(range(n), key=lambda i: i % n_groups)
     ]
 
@@ -100,9 +100,9 @@ def test_a_missing_column_names_the_present_ones(spark):
 def test_an_error_on_an_executor_is_one_line_here(spark, job, tmp_path):
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + bytes(64))
-    engine = EngineOptions(str(broken), "x", 256, 1, 2, 256, 256)
+    engine = EngineOptions(str(broken), "x", 256, Setting(1, 2))
     with pytest.raises(cpullm.ModelError, match="cannot load") as raised:
-        list(on_spark.run(spark, requests(2, 1), Job(engine, job.sampling)))
+        list(on_spark.run(spark, requests(2, 1), Job(engine, job.samplings)))
     assert "\n" not in str(raised.value)
 
 
@@ -143,5 +143,5 @@ def test_an_old_java_is_named(monkeypatch, tmp_path):
 
 
 def test_groups_do_not_depend_on_the_number_of_executors():
-    asked = [Request(str(i), 0, "", "", "", 100 + i, 16) for i in range(40)]
+    asked = [Request(str(i), 0, "summarize", "", "", "", 100 + i, 16) for i in range(40)]
     assert plan.pack(asked, 1024) == plan.pack(list(reversed(asked)), 1024)

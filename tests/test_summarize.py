@@ -12,9 +12,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cpullm import Document, InputError, ModelError, OptionError, Result, Summary, summarize, worker
-from cpullm.options import Job
-from cpullm.records import Completion, Request, columns
+import cpullm
+from cpullm import Document, InputError, ModelError, OptionError, Result, Summary, Task, summarize, worker
+from cpullm import tasks as all_tasks
+from cpullm.options import Job, Options, Sampling
+from cpullm.records import Chunk, Completion, Request, columns
+from cpullm.summarize import prepare
 
 PARAGRAPH = (
     "The tide clock of Merrin Quay had one hand and told no time. It looked out to sea from the Custom House tower, "
@@ -29,11 +32,13 @@ class ScriptedRun:
     def __init__(self, reply: Callable[[Request], str | None]) -> None:
         self.reply = reply
         self.calls: list[list[Request]] = []
+        self.jobs: list[Job] = []
 
     def __call__(
         self, requests: Sequence[Request], job: Job, on_progress: Callable[[int], None]
     ) -> Iterator[Completion]:
         self.calls.append(list(requests))
+        self.jobs.append(job)
         for i, request in enumerate(requests):
             on_progress(i + 1)
             text = self.reply(request)
@@ -184,7 +189,7 @@ class TestMerging:
         requests = [len(call) for call in run.calls]
         assert len(requests) > 2 and requests[-1] == 1
         assert (summary.windows, summary.merges) == (requests[0], sum(requests[1:]))
-        assert [level["task"] for level in result.run["levels"]] == ["summarize"] + ["merge"] * (len(requests) - 1)
+        assert [level["tasks"] for level in result.run["levels"]] == [("summarize",)] * len(requests)
         assert summary.summary == f"Answer {run.calls[-1][0].id[:8]} of about fifteen tokens."
 
     def test_every_request_of_every_level_fits_the_context(self, ask: Callable[..., Result], run: ScriptedRun) -> None:
@@ -216,6 +221,122 @@ class TestMerging:
         (summary,) = ask(Document("a", PARAGRAPH * 20), window_tokens=400).summaries
         assert (summary.summary, summary.finish_reason) == ("", "error")
         assert summary.error == "3 of 3 answers failed: scripted"
+
+
+class TestTasks:
+    YES_NO = Task("yes_no", "{text}\n\nIs it about a clock?", choices=("yes", "no"), join="majority")
+
+    @pytest.fixture
+    def run_tasks(self, starter: Path) -> Callable[..., Result]:
+        def run_tasks(source: Any, tasks: Any, **options: Any) -> Result:
+            return cpullm.run(source, tasks=tasks, model=starter, progress=False, **options)
+
+        return run_tasks
+
+    def test_every_chunk_has_a_row_for_each_task(
+        self, run_tasks: Callable[..., Result], run: ScriptedRun, book: Path
+    ) -> None:
+        run.reply = lambda request: "yes" if request.task == "yes_no" else "A short answer."
+        result = run_tasks(book, ["summarize", self.YES_NO])
+        assert [(s.title, s.task, s.summary) for s in result.summaries] == [
+            ("CHAPTER I", "summarize", "A short answer."),
+            ("CHAPTER I", "yes_no", "yes"),
+            ("CHAPTER II", "summarize", "A short answer."),
+            ("CHAPTER II", "yes_no", "yes"),
+        ]
+        assert [task["name"] for task in result.run["tasks"]] == ["summarize", "yes_no"]
+
+    def test_all_tasks_are_asked_about_the_same_windows_behind_the_same_head(
+        self, run_tasks: Callable[..., Result], run: ScriptedRun
+    ) -> None:
+        run.reply = lambda request: "[]" if request.task in ("names", "keywords") else "positive"
+        text = "".join(f"Sentence number {i} tells of the clock. " for i in range(120))
+        result = run_tasks(Document("a", text), all_tasks.NAMES, window_tokens=700)
+        n_windows = result.run["windows"]
+        assert n_windows > 1 and len(run.calls[0]) == n_windows * len(all_tasks.NAMES)
+        assert len({(request.head, request.text) for request in run.calls[0]}) == n_windows
+
+    def test_every_task_has_its_own_length_and_all_fit_the_context(
+        self, run_tasks: Callable[..., Result], run: ScriptedRun
+    ) -> None:
+        run.reply = lambda request: "[]" if request.task in ("names", "keywords") else "positive"
+        result = run_tasks(Document("a", PARAGRAPH * 60), all_tasks.NAMES)
+        lengths = {request.task: request.max_tokens for call in run.calls for request in call}
+        assert lengths == {name: all_tasks.find(name).max_tokens for name in all_tasks.NAMES}
+        for request in (request for call in run.calls for request in call):
+            assert request.prompt_tokens + request.max_tokens <= result.run["options"]["n_ctx"]
+
+    def test_a_task_that_does_not_merge_may_have_windows_shorter_than_two_answers(
+        self, run_tasks: Callable[..., Result], run: ScriptedRun
+    ) -> None:
+        run.reply = lambda _: "[]"
+        assert run_tasks("sample", ["names"], window_tokens=100, limit=1).summaries[0].summary == "[]"
+
+    def test_what_was_given_comes_before_the_tasks_word_and_that_before_the_models(self, starter: Path) -> None:
+        chunk = Chunk("a", 0, (), "", "body", 1, 0, 5, "Text.")
+        warm = Task("warm", "{text}?", join="append", sampling={"temperature": 0.7, "top_p": 0.5})
+        prepared = prepare([chunk], tasks=[warm, self.YES_NO], model=starter, options=Options(top_p=0.9))
+        samplings = prepared.job.samplings
+        assert samplings["warm"] == Sampling(temperature=0.7, top_p=0.9)
+        assert samplings["yes_no"] == Sampling(top_p=0.9, grammar='root ::= "yes" | "no"')
+
+    def test_a_wording_that_begins_otherwise_is_known_not_to_share_the_texts(self, starter: Path) -> None:
+        chunk = Chunk("a", 0, (), "", "body", 1, 0, 5, "Text.")
+        early = Task("early", "Is this about a clock?\n\n{text}", join="append")
+        plans = [
+            prepare([chunk], tasks=[all_tasks.find("summarize"), task], model=starter, options=Options())
+            for task in (self.YES_NO, early)
+        ]
+        assert [plan.shares_texts for plan in plans] == [True, False]
+
+    def test_what_a_run_was_asked_is_in_its_facts(
+        self, run_tasks: Callable[..., Result], run: ScriptedRun, book: Path
+    ) -> None:
+        run.reply = lambda _: "no"
+        (facts,) = run_tasks(book, [self.YES_NO]).run["tasks"]
+        assert (facts["ask"], facts["join"]) == (self.YES_NO.ask, "majority")
+        assert facts["sampling"]["grammar"] == 'root ::= "yes" | "no"'
+
+    @pytest.mark.parametrize(
+        ("task", "said"),
+        [
+            (Task("mine", "{text}", grammar="root ::= gone", join="append"), "task mine cannot be used: the grammar"),
+            (
+                Task("mine", "{text}", schema={"type": "no"}, merge="{text}"),
+                "task mine cannot be used: llama.cpp cannot",
+            ),
+            ("translate", "no task is called"),
+        ],
+    )
+    def test_a_task_that_cannot_be_used_is_refused_before_anything_is_asked(
+        self, run_tasks: Callable[..., Result], run: ScriptedRun, book: Path, task: Any, said: str
+    ) -> None:
+        with pytest.raises(OptionError, match=said):
+            run_tasks(book, ["summarize", task])
+        assert run.calls == []
+
+    def test_loops_are_counted_apart_from_cut_answers(
+        self, run_tasks: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, book: Path
+    ) -> None:
+        def looping(requests: Sequence[Request], job: Job, show: Callable[[int], None]) -> Iterator[Completion]:
+            for request, reason in zip(requests, ("loop", "length"), strict=True):
+                yield Completion(request.id, request.group_id, "Words.", reason, 9, 3, 0.5, "host:1", None)
+
+        monkeypatch.setattr(worker, "run", looping)
+        result = run_tasks(book, ["summarize"])
+        assert sorted(s.finish_reason for s in result.summaries) == ["length", "loop"]
+        assert (result.run["looped"], result.run["cut_at_max_tokens"]) == (1, 1)
+
+    @pytest.mark.model
+    def test_the_model_answers_in_the_shape_asked_for(self, run_tasks: Callable[..., Result], book: Path) -> None:
+        try:
+            result = run_tasks(book, [self.YES_NO, "names", "summarize"], max_tokens=24, limit=1)
+        finally:
+            worker.close()
+        yes_no, names, summary = result.summaries
+        assert yes_no.summary in ("yes", "no") and summary.summary
+        # A list is whole, or an error in its place; which of them depends on the model.
+        assert (names.summary.startswith("[") and names.summary.endswith("]")) or "max_tokens" in (names.error or "")
 
 
 class TestOptions:

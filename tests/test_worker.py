@@ -15,14 +15,14 @@ from fakes import END, FakeRunner
 from cpullm import worker
 from cpullm.engine.engine import Engine
 from cpullm.errors import EngineError
-from cpullm.options import EngineOptions, Job, Sampling
+from cpullm.options import EngineOptions, Job, Sampling, Setting
 from cpullm.records import Completion, Request
 
-JOB = Job(EngineOptions("none.gguf", "0" * 64, 64, 1, 2, 16, 16), Sampling(0.0, 0.95, 1.0, 0))
+JOB = Job(EngineOptions("none.gguf", "0" * 64, 64, Setting(1, 2, 16)), {"summarize": Sampling(repeat_penalty=1.0)})
 
 
 def _request(id_: str, group_id: int = 0, text: str = "d", max_tokens: int = 4) -> Request:
-    return Request(id_, group_id, "", text, "", len(text), max_tokens)
+    return Request(id_, group_id, "summarize", "", text, "", len(text), max_tokens)
 
 
 def _completion(id_: str) -> Completion:

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cpullm.cli import bench, names, split, summarize
+from cpullm.cli import bench, names, plan, split, summarize, tune
 from cpullm.errors import CpullmError
 
 
@@ -46,6 +46,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="cpullm", description="Summarize documents with quantized LLMs on CPUs, on one machine or under Spark."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (summarize, split, names, bench):
+    for command in (summarize, plan, split, names, bench, tune):
         command.add(commands)
     return parser

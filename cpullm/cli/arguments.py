@@ -18,8 +18,13 @@ SOURCE = "a book's name (see `cpullm corpora list`), a file, or a folder of file
 def add_options(group: Any, record: type) -> None:
     """A flag for each of the record's fields, with its help, range and default."""
     for option in fields(record):
+        flag = f"--{option.name.replace('_', '-')}"
+        if "bool" in str(option.type):
+            yes_no = argparse.BooleanOptionalAction
+            group.add_argument(flag, action=yes_no, default=argparse.SUPPRESS, help=_help(option))
+            continue
         group.add_argument(
-            f"--{option.name.replace('_', '-')}",
+            flag,
             type=_kind(option),
             default=argparse.SUPPRESS if option.default is None else option.default,
             choices=option.metadata.get("choices"),

@@ -1,20 +1,35 @@
-"""`cpullm bench`: how fast texts are read and split here."""
+"""`cpullm bench`: how fast this machine is, by itself and beside what else could be run on it."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
+
+_NO_CHART = "no chart: that takes matplotlib and the parts compare or growth"
+PARTS = ("split", "compare", "tasks", "spark", "machine", "growth")
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    benches = commands.add_parser("bench", help="measure this machine").add_subparsers(required=True, metavar="")
-    split = benches.add_parser("split", help="how long a text takes to be read and split, from one book to 100 MB")
-    split.add_argument("source", nargs="?", default="sample", help="a book, by name or path (default: sample)")
-    split.add_argument(
-        "--megabytes", type=_sizes, default=[1, 3, 10, 30, 100], help="sizes, as 1,10,100 (the default goes to 100)"
+    from cpullm.catalog import STARTER
+
+    parser = commands.add_parser(
+        "bench", help="measure this machine", description=f"Parts: {', '.join(PARTS)}; without one all of them in turn."
     )
-    split.set_defaults(command=_split)
+    parser.add_argument("part", nargs="?", choices=PARTS, metavar="PART", help="the part to measure, by default all")
+    parser.add_argument("--book", help="a book, by name or path (default: war_and_peace; for split: sample)")
+    parser.add_argument(
+        "--model",
+        default=STARTER,
+        help="a model's name, a .gguf file, synthetic-1.1b or synthetic-7b (default: starter)",
+    )
+    parser.add_argument("--out", default="bench.json", help="where results go; other parts' results in it stay")
+    parser.add_argument(
+        "--quick", action="store_true", help="a small form in seconds: to see that it works, not to measure"
+    )
+    parser.add_argument("--megabytes", type=_sizes, help="sizes for split, as 1,10 (default: 1,3,10,30,100)")
+    parser.set_defaults(command=_bench)
 
 
 def _sizes(text: str) -> list[float]:
@@ -24,13 +39,20 @@ def _sizes(text: str) -> list[float]:
     return sizes
 
 
-def _split(arguments: argparse.Namespace) -> int:
-    from cpullm import bench, catalog, readers
+def _bench(arguments: argparse.Namespace) -> int:
+    from cpullm.bench import chart, parts, tables
+    from cpullm.bench.conditions import conditions
 
-    path = catalog.resolve_corpus(arguments.source)
-    print(f"{path.name}, then copies of it end to end\n{'MB':>7} {'units':>7} {'read s':>7} {'split s':>8} {'MB/s':>6}")
-    for timing in bench.split_speed(readers.read(path), arguments.megabytes):
-        size, seconds = timing.n_bytes / 1e6, timing.read_seconds + timing.split_seconds
-        figures = f"{timing.units:7} {timing.read_seconds:7.2f} {timing.split_seconds:8.2f} {size / seconds:6.1f}"
-        print(f"{size:7.1f} {figures}", flush=True)
+    path = Path(arguments.out)
+    given = conditions(None if arguments.part == "split" else arguments.model, arguments.book, arguments.quick)
+    results: dict[str, Any] = {}
+    for name in (arguments.part,) if arguments.part else PARTS:
+        more = {"megabytes": arguments.megabytes} if name == "split" else {}
+        results = parts.run(name, given, path, **more)
+        lines = [*tables.lines(name, results["parts"][name]), *tables.ratios(results, parts.RATIOS_OF.get(name, ()))]
+        print("\n".join(lines), end="\n\n", flush=True)
+    if not arguments.part:
+        print("\n".join(tables.ratios(results, parts.RATIOS)), end="\n\n")
+    picture = path.with_suffix(".png")
+    print(f"{path}, {picture}" if chart.draw(results, picture) else f"{path}; {_NO_CHART}")
     return 0

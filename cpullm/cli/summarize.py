@@ -1,8 +1,9 @@
-"""`cpullm summarize`: from a source to summaries on the terminal and in a folder."""
+"""`cpullm summarize`: from a source to summaries, or other tasks' answers, on the terminal and in a folder."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,19 +13,34 @@ from cpullm.cli import arguments as shared
 from cpullm.cli.arguments import count
 from cpullm.options import Options
 
-SHOWN_SUMMARIES = 3
+SHOWN_CHUNKS = 3
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    from cpullm.catalog import STARTER
-
     parser = commands.add_parser(
         "summarize",
         help="summarize a book chapter by chapter, a folder of files, or a table row by row",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
+    add_flags(parser)
+    parser.set_defaults(command=_summarize)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """What a job is: its source, its tasks, its model and all options."""
+    from cpullm.catalog import STARTER
+
     parser.add_argument("source", nargs="?", default="sample", help=shared.SOURCE)
+    parser.add_argument(
+        "--task",
+        dest="tasks",
+        action="append",
+        metavar="TASK",
+        default=argparse.SUPPRESS,
+        help=f"what is asked about each unit: {_tasks_help()}, or the path of an .ini file; may be given several "
+        "times, or several with commas (default: summarize)",
+    )
     parser.add_argument("--model", default=STARTER, help="a model's name (see `cpullm models list`) or a .gguf file")
     parser.add_argument("--limit", type=int, default=argparse.SUPPRESS, help="take the first N units only")
     parser.add_argument(
@@ -37,29 +53,25 @@ def add(commands: Any) -> None:
     shared.add_splitting(parser)
     shared.add_hygiene(parser)
     shared.add_options(parser.add_argument_group("options of the model and the engine"), Options)
-    parser.set_defaults(command=_summarize)
+
+
+def _tasks_help() -> str:
+    from cpullm import tasks
+
+    return ", ".join(f"{name} ({tasks.find(name).about})" for name in tasks.NAMES)
 
 
 def _summarize(arguments: argparse.Namespace) -> int:
-    from cpullm import corpus, report
-    from cpullm.summarize import execute, prepare
+    from cpullm import report
+    from cpullm.summarize import execute
 
-    options, splitting = Options.of(shared.given(arguments, Options)), shared.splitting(arguments)
-    hygiene = shared.hygiene(arguments)
     out = Path(arguments.out.replace("SOURCE", Path(arguments.source).stem))
-    show, limit = not arguments.quiet, getattr(arguments, "limit", None)
-    corpus.check_limit(limit)
+    show = not arguments.quiet
     with ExitStack() as stack:
-        session = _Session(arguments.master, stack)
-        texts = corpus.read(arguments.source, **shared.columns(arguments), progress=show)
-        dropped = None
-        if hygiene is not None:
-            texts, dropped = texts.cleaned(session.started(), hygiene)
-        chunks = texts.chunks(splitting, limit, show)
-        report.check_folder(out)
-        prepared = prepare(chunks, model=arguments.model, options=options, progress=show)
+        session = Session(arguments.master, stack)
+        prepared, dropped = planned(arguments, session, lambda: report.check_folder(out))
         if show:
-            print(_plan_lines(arguments, prepared, dropped), flush=True)
+            print(plan_lines(arguments, prepared, dropped), flush=True)
         result = replace(execute(prepared, spark=session.started(), progress=show), dropped=dropped)
     paths = result.write(out)
     if show:
@@ -68,7 +80,31 @@ def _summarize(arguments: argparse.Namespace) -> int:
     return 1 if all(summary.error is not None for summary in result.summaries) else 0
 
 
-class _Session:
+def planned(
+    arguments: argparse.Namespace, session: Session, check: Callable[[], None] | None = None
+) -> tuple[Any, Any]:
+    """The job, read and cut, and the report of what hygiene dropped; `check` comes before the model is fetched."""
+    from cpullm import corpus
+    from cpullm.summarize import prepare
+    from cpullm.tasks import chosen
+
+    named = ",".join(getattr(arguments, "tasks", ["summarize"])).split(",")
+    asked = chosen([name.strip() for name in named])
+    options, splitting = Options.of(shared.given(arguments, Options)), shared.splitting(arguments)
+    hygiene = shared.hygiene(arguments)
+    show, limit = not arguments.quiet, getattr(arguments, "limit", None)
+    corpus.check_limit(limit)
+    texts = corpus.read(arguments.source, **shared.columns(arguments), progress=show)
+    dropped = None
+    if hygiene is not None:
+        texts, dropped = texts.cleaned(session.started(), hygiene)
+    chunks = texts.chunks(splitting, limit, show)
+    if check:
+        check()
+    return prepare(chunks, tasks=asked, model=arguments.model, options=options, progress=show), dropped
+
+
+class Session:
     """The Spark session of a master: what can be checked before is checked at once, the start waits for its need."""
 
     def __init__(self, master: str, stack: ExitStack) -> None:
@@ -90,7 +126,8 @@ class _Session:
         return self._session
 
 
-def _plan_lines(arguments: argparse.Namespace, prepared: Any, dropped: Any) -> str:
+def plan_lines(arguments: argparse.Namespace, prepared: Any, dropped: Any) -> str:
+    """What is going to be done, in a few lines."""
     model = prepared.model.entry.name if prepared.model.entry else prepared.model.path.name
     longest = max(chunk.words for chunk in prepared.chunks)
     left_out = shared.matter(prepared.left_out)
@@ -99,6 +136,7 @@ def _plan_lines(arguments: argparse.Namespace, prepared: Any, dropped: Any) -> s
         f"{prepared.text_tokens} tokens in {count(prepared.n_windows, 'window')}\n"
         + _dropped(dropped)
         + (f"left out as front or back matter: {left_out}\n" if left_out else "")
+        + _tasks_line(prepared)
         + f"model {model} ({prepared.model.path.stat().st_size / 1e6:.0f} MB), on {arguments.master}"
     )
 
@@ -111,9 +149,21 @@ def _dropped(report: Any) -> str:
     return f"dropped by hygiene: {corpus.reasons(report) or 'nothing'}\n"
 
 
+def _tasks_line(prepared: Any) -> str:
+    names = ", ".join(asked.task.name for asked in prepared.tasks)
+    if names == "summarize":
+        return ""
+    apart = "" if prepared.shares_texts else "; their wordings begin differently, so each reads the texts anew"
+    return f"{'task' if len(prepared.tasks) == 1 else 'tasks'} {names}{apart}\n"
+
+
 def _print_summaries(result: Any) -> None:
-    for summary in result.summaries[:SHOWN_SUMMARIES]:
-        print(f"\n{' · '.join((*summary.levels, summary.title))}\n{summary.summary or f'[{summary.error}]'}")
+    n_tasks = len(result.run["tasks"])
+    for i, summary in enumerate(result.summaries[: SHOWN_CHUNKS * n_tasks]):
+        if i % n_tasks == 0:
+            print(f"\n{' · '.join((*summary.levels, summary.title))}")
+        label = f"{summary.task}: " if n_tasks > 1 else ""
+        print(f"{label}{summary.summary or f'[{summary.error}]'}")
     print()
 
 
@@ -122,8 +172,10 @@ def _done_line(result: Any, paths: list[Path]) -> str:
     tokens = run["prompt_tokens"] + run["completion_tokens"]
     notes = [
         f"{run['cut_at_max_tokens']} cut at max_tokens" if run["cut_at_max_tokens"] else "",
+        f"{run['looped']} ended in a loop" if run["looped"] else "",
         f"{len(run['errors'])} with errors, first: {run['errors'][0]['error']}" if run["errors"] else "",
     ]
     noted = "".join(f"; {note}" for note in notes if note)
-    done = f"{count(len(result.summaries), 'summary')}, {tokens} tokens in {run['seconds']:.0f} s{noted}"
+    noun = "summary" if [task["name"] for task in run["tasks"]] == ["summarize"] else "answer"
+    done = f"{count(len(result.summaries), noun)}, {tokens} tokens in {run['seconds']:.0f} s{noted}"
     return "\n".join([done, *map(str, paths)])

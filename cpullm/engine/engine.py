@@ -6,49 +6,58 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from cpullm.engine.scheduler import Scheduler
-from cpullm.engine.sequence import Batch, Sequence
+from cpullm.engine.sequence import Batch, Entry, Sequence
 from cpullm.errors import EngineError
 
 
 class Runner(Protocol):
-    """What computes: one context of a model with room for `n_seq_max` sequences of `n_ctx` tokens."""
+    """What computes: one context of a model with places for `n_seq_max` sequences of `n_ctx` tokens."""
 
     n_seq_max: int
     n_ctx: int
-    n_batch: int
+    n_ubatch: int
     end_tokens: frozenset[int]
+
+    def enter(self, entry: Entry) -> None:
+        """Make a place ready for a sequence: what it shares stays or is copied, the rest is forgotten."""
 
     def decode(self, batch: Batch) -> list[int]:
         """Compute the batch's rows; one sampled token for each of its outputs. Raises EngineError."""
 
     def release(self, seq_id: int) -> None:
-        """Forget what the sequence left behind."""
+        """Its sequence has ended: forget how it was sampled. The KV stays for one that begins alike."""
 
 
 class Engine:
-    """Answers prompts of token ids; sequences enter and leave at every step."""
+    """Answers prompts of token ids; sequences enter and leave at every step.
+
+    What prompts have in common stays computed from one call of `generate` to the next.
+    """
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
+        self._scheduler = Scheduler(runner.n_seq_max, runner.n_ctx, runner.n_ubatch, runner.end_tokens)
 
     def generate(self, sequences: Iterable[Sequence]) -> Iterator[Sequence]:
         """Each sequence once, finished, in the order of finishing. A failing one harms no neighbour."""
-        runner = self._runner
-        scheduler = Scheduler(runner.n_seq_max, runner.n_ctx, runner.n_batch, runner.end_tokens)
-        for sequence in sequences:
-            if not scheduler.add(sequence):
-                yield sequence
+        scheduler = self._scheduler
         try:
+            for sequence in sequences:
+                if not scheduler.add(sequence):
+                    yield sequence
             while not scheduler.is_finished():
-                yield from self._step(scheduler)
+                yield from self._step()
         finally:
-            for sequence in scheduler.running:
+            for sequence in scheduler.abandon():
                 assert sequence.seq_id is not None
-                runner.release(sequence.seq_id)
+                self._runner.release(sequence.seq_id)
 
-    def _step(self, scheduler: Scheduler) -> list[Sequence]:
+    def _step(self) -> list[Sequence]:
+        scheduler = self._scheduler
         batch = scheduler.next_batch()
         try:
+            for entry in batch.entries:
+                self._runner.enter(entry)
             finished = scheduler.update(batch, self._runner.decode(batch))
         except EngineError as error:
             finished = scheduler.fail(batch, str(error))

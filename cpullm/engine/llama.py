@@ -1,4 +1,4 @@
-"""The boundary to llama.cpp: the only module that imports llama_cpp, and where its return codes become errors.
+"""The boundary to llama.cpp, where its return codes become errors.
 
 Written against the low-level bindings, because `llama_cpp.Llama` holds one sequence and has defaults of its own.
 """
@@ -11,13 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from llama_cpp import llama_cpp as c
+import numpy as np
 
-from cpullm.engine.sequence import Batch
+from cpullm.engine.bindings import c
+from cpullm.engine.sampler import Sampler
+from cpullm.engine.sequence import Batch, Entry, Sequence
 from cpullm.errors import EngineError, MachineError, ModelError
-from cpullm.options import EngineOptions, Sampling
+from cpullm.options import EngineOptions
 
-PENALTY_LAST_N = 64
+GGML_TYPES = {"f16": c.GGML_TYPE_F16, "q8_0": c.GGML_TYPE_Q8_0}
 LOG_LEVEL_ERROR = 4  # ggml_log_level, which the bindings do not name
 DECODE_ERRORS = {
     1: "no room in the KV cache for the batch",
@@ -26,40 +28,45 @@ DECODE_ERRORS = {
     -2: "llama.cpp could not allocate memory for the batch",
     -3: "the computation failed",
 }
-_log_tail: list[str] = []
+log_tail: list[str] = []
 
 
 @c.llama_log_callback  # type: ignore[untyped-decorator, unused-ignore]
-def _keep_log(level: int, text: bytes, _user_data: Any) -> None:
+def keep_log(level: int, text: bytes, _user_data: Any) -> None:
     """Hold back llama.cpp's chatter; its last errors become part of our message."""
     if level == LOG_LEVEL_ERROR:
-        _log_tail.append(text.decode("utf-8", "replace").strip())
-        del _log_tail[:-3]
+        log_tail.append(text.decode("utf-8", "replace").strip())
+        del log_tail[:-3]
 
 
-def _reason() -> str:
+def reason() -> str:
+    """What llama.cpp said was wrong, once."""
     # The cause comes first; the lines after it only say that the caller gave up as well.
-    reason = _log_tail[0] if _log_tail else "no reason given"
-    _log_tail.clear()
-    return reason.rsplit(": ", 1)[-1] if reason.startswith("llama_model_load") else reason
+    told = log_tail[0] if log_tail else "no reason given"
+    log_tail.clear()
+    return told.rsplit(": ", 1)[-1] if told.startswith("llama_model_load") else told
 
 
 class LlamaModel:
-    """One GGUF, memory-mapped. With `vocab_only` it has no weights and serves for tokens and metadata alone."""
+    """One GGUF, memory-mapped. With `vocab_only` it has no weights and serves for tokens and metadata alone.
 
-    def __init__(self, path: str | Path, *, vocab_only: bool = False) -> None:
-        c.llama_log_set(_keep_log, ctypes.c_void_p(0))
+    `repack` copies weights into the order of this CPU's fastest kernels, where there are such; the copy is private.
+    """
+
+    def __init__(self, path: str | Path, *, vocab_only: bool = False, repack: bool = True) -> None:
+        c.llama_log_set(keep_log, ctypes.c_void_p(0))
         c.llama_backend_init()
         params = c.llama_model_default_params()
         params.n_gpu_layers = 0
         params.load_mode = c.LLAMA_LOAD_MODE_MMAP
         params.vocab_only = vocab_only
-        _log_tail.clear()
+        params.use_extra_bufts = repack
+        log_tail.clear()
         self._model = c.llama_model_load_from_file(str(path).encode(), params)
         if not self._model:
-            raise ModelError(f"llama.cpp cannot load {path}: {_reason()}. Pull the model again or take another file.")
+            raise ModelError(f"llama.cpp cannot load {path}: {reason()}. Pull the model again or take another file.")
         self.path = path
-        self._vocab = c.llama_model_get_vocab(self._model)
+        self._vocab: Any = c.llama_model_get_vocab(self._model)
         self.n_vocab: int = c.llama_vocab_n_tokens(self._vocab)
 
     @property
@@ -78,8 +85,13 @@ class LlamaModel:
 
     @property
     def handle(self) -> Any:
-        """The C pointer, for contexts and samplers."""
+        """The C pointer, for contexts."""
         return self._model
+
+    @property
+    def vocabulary(self) -> Any:
+        """The C pointer of the vocabulary, for samplers."""
+        return self._vocab
 
     @property
     def chat_template(self) -> str | None:
@@ -114,15 +126,19 @@ class LlamaModel:
         count = c.llama_tokenize(self._vocab, data, len(data), tokens, size, False, special)
         if count < 0:
             raise EngineError(f"llama.cpp could not tokenize {len(data)} bytes (code {count}).")
-        return tokens[:count]
+        return list(tokens[:count])
 
-    def tokenize_prompt(self, head: str, text: str, tail: str) -> list[int]:
-        """Token ids of a whole prompt: the text between head and tail as plain data, one BOS at most."""
+    def tokenize_prompt(self, head: str, text: str, tail: str) -> tuple[list[int], list[int], list[int]]:
+        """Token ids of a prompt's three parts: the text between head and tail as plain data, one BOS at most."""
         tokens = self.tokenize(head, special=True)
         bos = c.llama_vocab_bos(self._vocab)
         if c.llama_vocab_get_add_bos(self._vocab) and tokens[:1] != [bos]:
             tokens.insert(0, bos)
-        return tokens + self.tokenize(text, special=False) + self.tokenize(tail, special=True)
+        return tokens, self.tokenize(text, special=False), self.tokenize(tail, special=True)
+
+    def count_prompt_tokens(self, head: str, text: str, tail: str) -> int:
+        """Tokens of a whole prompt."""
+        return sum(map(len, self.tokenize_prompt(head, text, tail)))
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text as plain data."""
@@ -153,97 +169,94 @@ class LlamaModel:
 
 
 class LlamaRunner:
-    """A context of one model: KV streams apart, one sampler chain per sequence."""
+    """A context of one model: KV streams apart, one sampler per sequence."""
 
-    def __init__(self, model: LlamaModel, options: EngineOptions, sampling: Sampling, n_threads: int) -> None:
-        self.n_seq_max = options.n_seq_max
+    def __init__(self, model: LlamaModel, options: EngineOptions, n_threads: int) -> None:
+        setting = options.setting
+        self.n_seq_max = setting.n_seq_max
         self.n_ctx = options.n_ctx
-        self.n_batch = min(options.n_batch, options.n_ctx)
+        self.n_ubatch = min(setting.n_ubatch, options.n_ctx)
         self.end_tokens = model.end_tokens
-        self._sampling = sampling
-        self._n_vocab = model.n_vocab
-        self._samplers: dict[int, Any] = {}
+        self._model = model
+        self._samplers: dict[int, Sampler] = {}
         self._stack = ExitStack()
-        self._context = c.llama_init_from_model(model.handle, _context_params(options, self.n_batch, n_threads))
+        params = context_params(options, n_threads)
+        self._context = c.llama_init_from_model(model.handle, params)
         if not self._context:
             raise MachineError(
-                f"No memory for {options.n_seq_max} sequences of {options.n_ctx} tokens ({_reason()}); "
+                f"No memory for {self.n_seq_max} sequences of {self.n_ctx} tokens ({reason()}); "
                 "lower --n-seq-max or --window-tokens."
             )
         self._stack.callback(c.llama_free, self._context)
-        self._batch = c.llama_batch_init(self.n_batch, 0, 1)
+        self._batch = c.llama_batch_init(params.n_batch, 0, 1)
         self._stack.callback(c.llama_batch_free, self._batch)
+        self._rows = _rows(self._batch, params.n_batch)
         self._memory = c.llama_get_memory(self._context)
+
+    def enter(self, entry: Entry) -> None:
+        """Keep, or copy from another stream, the KV of the entering sequence's first tokens; drop the rest."""
+        if entry.source != entry.seq_id:
+            c.llama_memory_seq_cp(self._memory, entry.source, entry.seq_id, -1, -1)
+        c.llama_memory_seq_rm(self._memory, entry.seq_id, entry.n_kept, -1)
 
     def decode(self, batch: Batch) -> list[int]:
         """Compute the rows and sample one token per output."""
         self._fill(batch)
-        _log_tail.clear()
+        log_tail.clear()
         code = c.llama_decode(self._context, self._batch)
         if code != 0:
-            raise EngineError(f"llama_decode failed with {code}: {DECODE_ERRORS.get(code, _reason())}.")
-        return [
-            c.llama_sampler_sample(self._sampler(seq_id), self._context, row)
-            for row, seq_id in ((row, batch.seq_ids[row]) for row, _ in batch.outputs)
-        ]
+            raise EngineError(f"llama_decode failed with {code}: {DECODE_ERRORS.get(code, reason())}.")
+        return [self._sampler(sequence).sample(self._context, row) for row, sequence in batch.outputs]
 
     def _fill(self, batch: Batch) -> None:
-        rows = self._batch
-        rows.n_tokens = len(batch.tokens)
-        for i, (token, position, seq_id) in enumerate(zip(batch.tokens, batch.positions, batch.seq_ids, strict=True)):
-            rows.token[i] = token
-            rows.pos[i] = position
-            rows.n_seq_id[i] = 1
-            rows.seq_id[i][0] = seq_id
-            rows.logits[i] = 0
-        for row, _ in batch.outputs:
-            rows.logits[row] = 1
+        n_rows = len(batch.tokens)
+        self._batch.n_tokens = n_rows
+        self._rows["token"][:n_rows] = batch.tokens
+        self._rows["pos"][:n_rows] = batch.positions
+        self._rows["logits"][:n_rows] = 0
+        self._rows["logits"][[row for row, _ in batch.outputs]] = 1
+        for i, seq_id in enumerate(batch.seq_ids):
+            self._batch.seq_id[i][0] = seq_id
 
-    def _sampler(self, seq_id: int) -> Any:
-        if seq_id not in self._samplers:
-            self._samplers[seq_id] = _sampler_chain(self._sampling, self._n_vocab)
-        return self._samplers[seq_id]
+    def _sampler(self, sequence: Sequence) -> Sampler:
+        assert sequence.seq_id is not None
+        if sequence.seq_id not in self._samplers:
+            self._samplers[sequence.seq_id] = Sampler(self._model, sequence.sampling)
+        return self._samplers[sequence.seq_id]
 
     def release(self, seq_id: int) -> None:
-        """Drop the sequence's KV cells and its sampler's memory of past tokens."""
-        c.llama_memory_seq_rm(self._memory, seq_id, -1, -1)
+        """Drop the sequence's sampler, with its memory of past tokens."""
         sampler = self._samplers.pop(seq_id, None)
         if sampler is not None:
-            c.llama_sampler_free(sampler)
+            sampler.close()
 
     def close(self) -> None:
         """Free context, batch and samplers; a second call does nothing."""
-        for sampler in self._samplers.values():
-            c.llama_sampler_free(sampler)
-        self._samplers.clear()
+        for seq_id in list(self._samplers):
+            self.release(seq_id)
         self._stack.close()
 
 
-def _context_params(options: EngineOptions, n_batch: int, n_threads: int) -> Any:
+def _rows(batch: Any, n_batch: int) -> dict[str, Any]:
+    """The batch's columns as arrays over llama.cpp's memory: filled at once, not row by row."""
+    for i in range(n_batch):
+        batch.n_seq_id[i] = 1
+    return {name: np.ctypeslib.as_array(getattr(batch, name), (n_batch,)) for name in ("token", "pos", "logits")}
+
+
+def context_params(options: EngineOptions, n_threads: int) -> Any:
+    """An engine's options as llama.cpp's; batches hold a slice of a prompt, or a token of every sequence."""
+    setting = options.setting
     params = c.llama_context_default_params()
-    params.n_ctx = options.n_ctx * options.n_seq_max
-    params.n_seq_max = options.n_seq_max
-    params.n_batch = n_batch
-    params.n_ubatch = min(options.n_ubatch, n_batch)
-    params.n_outputs_max = options.n_seq_max
+    params.n_ctx = options.n_ctx * setting.n_seq_max
+    params.n_seq_max = setting.n_seq_max
+    params.n_ubatch = min(setting.n_ubatch, options.n_ctx)
+    params.n_batch = max(params.n_ubatch, setting.n_seq_max)
+    params.n_outputs_max = setting.n_seq_max
     params.n_threads = params.n_threads_batch = n_threads
     # Streams apart: a shared cache makes every token attend over all sequences' cells (530 against 350-425 tokens/s).
     params.kv_unified = False
-    # On CPUs flash attention costs more in decoding than it gains in prefill at these lengths.
-    params.flash_attn_type = c.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    params.type_k = params.type_v = GGML_TYPES[setting.kv_type]
+    params.flash_attn_type = c.LLAMA_FLASH_ATTN_TYPE_ENABLED if setting.flash_attn else c.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.no_perf = True
     return params
-
-
-def _sampler_chain(sampling: Sampling, n_vocab: int) -> Any:
-    chain = c.llama_sampler_chain_init(c.llama_sampler_chain_default_params())
-    if sampling.repeat_penalty != 1.0:
-        penalties = c.llama_sampler_init_penalties(n_vocab, PENALTY_LAST_N, sampling.repeat_penalty, 0.0, 0.0)
-        c.llama_sampler_chain_add(chain, penalties)
-    if sampling.temperature == 0.0:
-        c.llama_sampler_chain_add(chain, c.llama_sampler_init_greedy())
-        return chain
-    c.llama_sampler_chain_add(chain, c.llama_sampler_init_top_p(sampling.top_p, 1))
-    c.llama_sampler_chain_add(chain, c.llama_sampler_init_temp(sampling.temperature))
-    c.llama_sampler_chain_add(chain, c.llama_sampler_init_dist(sampling.seed))
-    return chain

@@ -1,8 +1,12 @@
 """Which sequences go on next: pure bookkeeping, no model.
 
-A waiting sequence enters as soon as a `seq_id` is free and its prompt is prefilled alone; otherwise all running
-sequences decode one token together. Prefill alone, because with streams apart (`kv_unified` off) a batch of one
-sequence is attended to at full speed, and an entering sequence makes every later decode step fuller.
+A waiting sequence enters as soon as there is a free place and every running prompt is prefilled; its own prompt is
+prefilled alone, and otherwise all running sequences decode one token together. Prefill alone, because with streams
+apart (`kv_unified` off) a batch of one sequence is attended to at full speed, and an entering sequence makes every
+later decode step fuller.
+
+A place keeps the KV of its last prompt. A sequence enters where the longest of its `cuts` lies already, or gets a copy
+of it, so that wording and documents are computed once.
 """
 
 from __future__ import annotations
@@ -10,19 +14,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 
-from cpullm.engine.sequence import Batch, Sequence
+from cpullm.engine.sequence import Batch, Entry, Sequence
 from cpullm.records import FinishReason
 
 
 class Scheduler:
-    """Two queues, `waiting` and `running`, and the free sequence ids; a sequence's room is checked on entry."""
+    """Two queues, `waiting` and `running`, and the places of the KV cache; a sequence's room is checked on entry."""
 
-    def __init__(self, n_seq_max: int, n_ctx: int, n_batch: int, end_tokens: Collection[int]) -> None:
+    def __init__(self, n_seq_max: int, n_ctx: int, n_ubatch: int, end_tokens: Collection[int]) -> None:
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
-        self._free = list(range(n_seq_max - 1, -1, -1))
+        self._free = deque(range(n_seq_max))  # the longest free first
+        self._prompts: list[list[int]] = [[] for _ in range(n_seq_max)]  # whose KV each place holds
         self._n_ctx = n_ctx
-        self._n_batch = n_batch
+        self._n_ubatch = n_ubatch
         self._end_tokens = end_tokens
 
     def add(self, sequence: Sequence) -> bool:
@@ -45,21 +50,45 @@ class Scheduler:
 
     def next_batch(self) -> Batch:
         """The rows of the next step: a slice of one prompt, or one token of every running sequence."""
-        while self.waiting and self._free:
-            sequence = self.waiting.popleft()
-            sequence.admit(self._free.pop())
-            self.running.append(sequence)
         batch = Batch()
-        for sequence in self.running:
-            if not sequence.prefilled:
-                part = sequence.prompt[sequence.n_computed : sequence.n_computed + self._n_batch]
-                last = sequence.n_computed + len(part) == len(sequence.prompt)
-                batch.add(sequence, part, output=last)
-                return batch
+        entering = next((sequence for sequence in self.running if not sequence.prefilled), None)
+        if entering is None and self.waiting and self._free:
+            entering = self.waiting.popleft()
+            batch.entries.append(self._admit(entering))
+        if entering is not None:
+            end = self._slice_end(entering)
+            part = entering.prompt[entering.n_computed : end]
+            batch.add(entering, part, output=end == len(entering.prompt))
+            return batch
         # llama.cpp computes neighbouring rows together only while their sequence ids count up by one.
         for sequence in sorted(self.running, key=lambda sequence: sequence.seq_id or 0):
             batch.add(sequence, sequence.tokens[-1:], output=True)
         return batch
+
+    def _admit(self, sequence: Sequence) -> Entry:
+        source, n_shared = self._longest_shared(sequence)
+        seq_id = source if source in self._free else self._free[0]
+        self._free.remove(seq_id)
+        self._prompts[seq_id] = sequence.prompt
+        sequence.admit(seq_id, n_shared)
+        self.running.append(sequence)
+        return Entry(seq_id, source, n_shared)
+
+    def _longest_shared(self, sequence: Sequence) -> tuple[int, int]:
+        """The place that holds the longest of the prompt's cuts, a free one if there is, and its length."""
+        for cut in reversed(sequence.cuts):
+            assert cut < len(sequence.prompt), "a prompt must go on after its last cut"
+            beginning = sequence.prompt[:cut]
+            holding = [place for place, prompt in enumerate(self._prompts) if prompt[:cut] == beginning]
+            if holding:
+                return next((place for place in holding if place in self._free), holding[0]), cut
+        return self._free[0], 0
+
+    def _slice_end(self, sequence: Sequence) -> int:
+        """Slices end at the cuts and at multiples of `n_ubatch`: llama.cpp attends over whole blocks of the cache."""
+        start = sequence.n_computed
+        block = (start // self._n_ubatch + 1) * self._n_ubatch
+        return min([block, len(sequence.prompt), *(cut for cut in sequence.cuts if cut > start)])
 
     def update(self, batch: Batch, tokens: list[int]) -> list[Sequence]:
         """Take in the tokens sampled for the batch's outputs; the sequences that ended with it."""
@@ -68,17 +97,28 @@ class Scheduler:
         for (_, sequence), token in zip(batch.outputs, tokens, strict=True):
             if token in self._end_tokens:
                 sequence.finish(FinishReason.STOP)
-                continue
-            sequence.tokens.append(token)
-            if len(sequence.tokens) >= sequence.max_tokens:
-                sequence.finish(FinishReason.LENGTH)
+            else:
+                sequence.append(token)
         return self._release(batch)
 
     def fail(self, batch: Batch, error: str) -> list[Sequence]:
-        """End the batch's sequences with an error; the others go on."""
+        """End the batch's sequences with an error; the others go on. What their places hold is not relied on."""
         for sequence, _ in batch.parts:
             sequence.finish(FinishReason.ERROR, error)
+            assert sequence.seq_id is not None
+            self._prompts[sequence.seq_id] = []
         return self._release(batch)
+
+    def abandon(self) -> list[Sequence]:
+        """Drop everything that is queued or running; the running ones."""
+        dropped = self.running
+        for sequence in dropped:
+            assert sequence.seq_id is not None
+            self._prompts[sequence.seq_id] = []
+            self._free.append(sequence.seq_id)
+        self.running = []
+        self.waiting.clear()
+        return dropped
 
     def _release(self, batch: Batch) -> list[Sequence]:
         finished = [sequence for sequence, _ in batch.parts if sequence.finish_reason is not None]

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from enum import Enum
 
+from cpullm.engine.loops import LoopDetector
+from cpullm.options import Sampling
 from cpullm.records import FinishReason
 
 
@@ -19,17 +21,26 @@ class Status(Enum):
 
 @dataclass(slots=True, eq=False)
 class Sequence:
-    """One prompt and the tokens that follow it. `n_computed` tokens of both lie in the KV cache."""
+    """One prompt and the tokens that follow it. `n_computed` tokens of both lie in the KV cache.
+
+    `cuts` are the lengths of the prompt's beginnings that other prompts may have too, ascending: the wording, the
+    wording and the document. Prefill pauses there, so that a beginning is computed alike whether it is shared or not.
+    Without `loops` nobody watches for repetition.
+    """
 
     prompt: list[int]
     max_tokens: int
+    sampling: Sampling = field(default_factory=Sampling)
+    cuts: tuple[int, ...] = ()
     tokens: list[int] = field(default_factory=list)
     n_computed: int = 0
+    n_shared: int = 0
     seq_id: int | None = None
     finish_reason: FinishReason | None = None
     error: str | None = None
     admitted_at: float = 0.0
     finished_at: float = 0.0
+    loops: LoopDetector | None = field(default_factory=LoopDetector)
 
     @property
     def status(self) -> Status:
@@ -48,10 +59,22 @@ class Sequence:
         """The KV cells it may need, in tokens."""
         return len(self.prompt) + self.max_tokens
 
-    def admit(self, seq_id: int) -> None:
-        """Give it a place in the KV cache."""
+    def admit(self, seq_id: int, n_shared: int) -> None:
+        """Give it a place in the KV cache where its first `n_shared` tokens lie already."""
         self.seq_id = seq_id
+        self.n_shared = self.n_computed = n_shared
         self.admitted_at = time.monotonic()
+
+    def append(self, token: int) -> None:
+        """Take in the token sampled; it ends here if it is full, or loops. What only repeats is dropped then."""
+        self.tokens.append(token)
+        if self.loops is not None and self.loops.add(token):
+            # A grammar's answer is of use whole or not at all.
+            if self.sampling.grammar is None:
+                del self.tokens[-self.loops.n_repeated :]
+            self.finish(FinishReason.LOOP)
+        elif len(self.tokens) >= self.max_tokens:
+            self.finish(FinishReason.LENGTH)
 
     def finish(self, reason: FinishReason, error: str | None = None) -> None:
         """End it; its `seq_id` is the scheduler's to take back."""
@@ -60,11 +83,20 @@ class Sequence:
         self.finished_at = time.monotonic()
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A sequence enters: its place takes over the KV of `source`, which may be itself, and keeps `n_kept` tokens."""
+
+    seq_id: int
+    source: int
+    n_kept: int
+
+
 @dataclass(slots=True)
 class Batch:
     """The rows of one `llama_decode`: `parts` are (sequence, its number of rows) in row order.
 
-    After it, one token is sampled for each of `outputs`, a (row, sequence).
+    `entries` come before it. After it, one token is sampled for each of `outputs`, a (row, sequence).
     """
 
     tokens: list[int] = field(default_factory=list)
@@ -72,6 +104,7 @@ class Batch:
     seq_ids: list[int] = field(default_factory=list)
     outputs: list[tuple[int, Sequence]] = field(default_factory=list)
     parts: list[tuple[Sequence, int]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
 
     def add(self, sequence: Sequence, tokens: list[int], *, output: bool) -> None:
         """Append tokens that continue a sequence where its KV cache ends."""

@@ -4,7 +4,7 @@ from cpullm.spark.documents import Reading, read_files, split_documents, split_f
 from cpullm.spark.failures import readable_errors, translated
 from cpullm.spark.groups import run
 from cpullm.spark.hygiene import Cleaned, clean, clean_documents, summary_lines
-from cpullm.spark.sessions import JAVA_NEEDED, check_java, local_cpus, session
+from cpullm.spark.sessions import JAVA_NEEDED, check_java, engines_here, local_cpus, session
 
 __all__ = [
     "JAVA_NEEDED",
@@ -13,6 +13,7 @@ __all__ = [
     "check_java",
     "clean",
     "clean_documents",
+    "engines_here",
     "local_cpus",
     "read_files",
     "readable_errors",

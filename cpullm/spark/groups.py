@@ -94,9 +94,9 @@ def _on_executor(engine: EngineOptions) -> EngineOptions:
 
     context = TaskContext.get()
     task_cpus = context.cpus() if context is not None else 1
-    n_threads = engine.n_threads or min(task_cpus, worker.usable_cpus())
+    n_threads = engine.setting.n_threads or min(task_cpus, worker.usable_cpus())
     model = SparkFiles.get(engine.model) if engine.shipped else engine.model
-    return replace(engine, model=model, n_threads=n_threads, shipped=False)
+    return replace(engine, model=model, setting=replace(engine.setting, n_threads=n_threads), shipped=False)
 
 
 def _collect(spark: SparkSession, frame: DataFrame, show: Callable[[], None]) -> list[Any]:

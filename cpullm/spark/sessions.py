@@ -63,6 +63,14 @@ def local_cpus(master: str) -> int | None:
     return None
 
 
+def engines_here(spark: SparkSession) -> int:
+    """How many engines a session runs at once on this machine: as many as a local one has tasks, none on a cluster."""
+    context = spark.sparkContext
+    if local_cpus(str(context.master)) is None:
+        return 0
+    return max(1, context.defaultParallelism // int(context.getConf().get("spark.task.cpus", "1")))
+
+
 def check_java() -> None:
     """Raise MachineError, in one line that says what to install, unless Java 17 or later can be run."""
     home = os.environ.get("JAVA_HOME")

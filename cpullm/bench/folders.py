@@ -1,0 +1,49 @@
+"""Where the benchmark keeps what it makes once: synthetic models, the starter in other formats, converted weights."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from cpullm.errors import MachineError
+
+_SPARE_BYTES = 256 << 20
+
+
+def cache() -> Path:
+    """The cache folder, made if it is not there: under XDG_CACHE_HOME, or else ~/.cache."""
+    root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    folder = Path(root).expanduser() / "cpullm" / "bench"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(f"{folder} cannot be made ({error.strerror}): set XDG_CACHE_HOME to a folder.") from error
+    return folder
+
+
+def stamp(path: Path) -> str:
+    """A name for a file's present content, from its name, size and time."""
+    facts = path.stat()
+    return f"{path.stem}-{facts.st_size:x}-{facts.st_mtime_ns:x}"
+
+
+@contextlib.contextmanager
+def draft(target: Path, n_bytes: int) -> Iterator[Path]:
+    """A path to write a file or folder to; it becomes `target` if all goes well, and is removed if not."""
+    free = shutil.disk_usage(target.parent).free
+    if free < n_bytes + _SPARE_BYTES:
+        needed = (n_bytes + _SPARE_BYTES) / 1e9
+        raise MachineError(f"{target.parent} has {free / 1e9:.1f} GB free and {needed:.1f} GB are needed: make room.")
+    path = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        yield path
+        os.replace(path, target)
+    except OSError as error:
+        raise MachineError(f"{target} cannot be written ({error.strerror or error}): make room.") from error
+    finally:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        path.unlink(missing_ok=True)

@@ -1,0 +1,89 @@
+"""The parts of `cpullm bench` by name, and bench.json, to which each adds what it measured."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cpullm import catalog, readers
+from cpullm.bench import branching, compare, efficiency, growth, machine, overhead, split
+from cpullm.bench.conditions import Conditions, say
+from cpullm.errors import OptionError
+from cpullm.gguf import write_text
+from cpullm.records import row
+
+RATIOS_OF = {
+    "compare": ("vs_seed_recipe", "vs_loop", "vs_llama_server", "vs_openvino", "vs_ctranslate2"),
+    "tasks": ("four_tasks",),
+    "spark": ("spark_overhead",),
+    "machine": ("gemm_fraction_7b", "bandwidth_fraction_7b"),
+}
+RATIOS = tuple(ratio for ratios in RATIOS_OF.values() for ratio in ratios)
+MEGABYTES = (1.0, 3.0, 10.0, 30.0, 100.0)
+NOT_MEASURED = "not measured yet"
+
+
+def split_part(conditions: Conditions, megabytes: Sequence[float] | None = None) -> dict[str, Any]:
+    """How fast a book (default: the sample) and copies of it are read and split. Returns the part's record."""
+    path = catalog.resolve_corpus(conditions.book or "sample")
+    sizes = megabytes or ((0.01,) if conditions.quick else MEGABYTES)
+    return {
+        "ratios": {},
+        "book": path.name,
+        "timings": [row(one) for one in split.split_speed(readers.read(path), sizes)],
+    }
+
+
+PARTS: dict[str, Callable[[Conditions], dict[str, Any]]] = {
+    "split": split_part,
+    "compare": compare.measure,
+    "tasks": branching.measure,
+    "spark": overhead.measure,
+    "machine": efficiency.measure,
+    "growth": growth.measure,
+}
+
+
+def run(name: str, conditions: Conditions, path: Path, **given: Any) -> dict[str, Any]:
+    """Measure one part and put it into the file at `path`, where the others' results stay. Returns all results."""
+    if path.exists():
+        load(path)  # a file that cannot be kept up is refused before the work
+    say(f"part {name}")
+    facts = machine.facts()
+    told = PARTS[name](conditions.begun(), **given)
+    results = add(load(path) if path.exists() else {}, name, told, facts | {"model": conditions.model.name})
+    write_text(path, json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The results in a file. Raises OptionError if it is no file of ours."""
+    try:
+        results = json.loads(path.read_text("utf-8"))
+        if isinstance(results, dict) and isinstance(results.get("parts"), dict):
+            return results
+    except (OSError, ValueError):
+        pass
+    raise OptionError(f"{path} holds no results of `cpullm bench`: delete it, or name another file with --out.")
+
+
+def add(results: dict[str, Any], name: str, told: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """The results with a part's put in: its ratios on top by their names, its reasons where a ratio is missing."""
+    ratios = told["ratios"]
+    reasons = {**results.get("reasons", {}), **told.get("reasons", {})}
+    measured = {ratio: _number(ratios.get(ratio, None if ratio in reasons else results.get(ratio))) for ratio in RATIOS}
+    for ratio in RATIOS:
+        if measured[ratio] is not None:
+            reasons.pop(ratio, None)
+        else:
+            reasons.setdefault(ratio, NOT_MEASURED)
+    rest = {key: value for key, value in told.items() if key not in ("ratios", "reasons")}
+    parts = {**results.get("parts", {}), name: {"machine": facts, **rest}}
+    return {**measured, "reasons": reasons, "machine": facts, "parts": parts}
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

@@ -1,0 +1,127 @@
+"""A part's record as lines for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+Record = dict[str, Any]
+_DASH = "-"
+
+
+def lines(name: str, told: Record) -> Iterator[str]:
+    """The table of one part."""
+    yield from _TABLES[name](told)
+
+
+def ratios(results: Record, names: Iterable[str]) -> Iterator[str]:
+    """Ratios by name, or why there is none."""
+    for name in names:
+        value = results[name]
+        yield f"{name:21} {value:6.3f}" if value is not None else f"{name:21} {_DASH:>6}  {results['reasons'][name]}"
+
+
+def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """Rows under each other, the first column to the left, the rest to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *rest in rows:
+        cells = (f"{cell:>{width}}" for cell, width in zip(rest, widths[1:], strict=True))
+        yield "  ".join([f"{first:{widths[0]}}", *cells]).rstrip()
+
+
+def _split(told: Record) -> Iterator[str]:
+    yield f"{told['book']}, then copies of it end to end"
+    yield f"{'MB':>7} {'units':>7} {'read s':>7} {'split s':>8} {'MB/s':>6}"
+    for one in told["timings"]:
+        size, seconds = one["n_bytes"] / 1e6, one["read_seconds"] + one["split_seconds"]
+        figures = f"{one['read_seconds']:7.2f} {one['split_seconds']:8.2f} {size / seconds:6.1f}"
+        yield f"{size:7.1f} {one['units']:7} {figures}"
+
+
+def _compare(told: Record) -> Iterator[str]:
+    if told["note"]:
+        yield told["note"]
+    equal, chapters = told["equal_prompts"], told["whole_chapters"]
+    yield f"{equal['n_prompts']} prompts of {equal['prompt_tokens']} tokens, {equal['new_tokens']} new each; medians"
+    yield from _contestants(equal)
+    tokens = ", ".join(map(str, chapters["prompt_tokens"]))
+    yield f"{chapters['n_prompts']} whole chapters of {tokens} tokens, {chapters['new_tokens']} new each; medians"
+    yield from _contestants(chapters)
+
+
+def _contestants(told: Record) -> Iterator[str]:
+    rows: list[tuple[str, ...]] = [
+        ("", "seconds", "repeats", "a minute", "prefill t/s", "decode t/s", "load s", "peak MB", "its fastest variant")
+    ]
+    for name, one in told["contestants"].items():
+        seconds = [run["seconds"] for run in one["runs"]]
+        rows.append((
+            name, f"{one['seconds']:.2f}", f"{min(seconds):.2f}-{max(seconds):.2f}",
+            f"{one['requests_per_minute']:.1f}",
+            _rate(one["prefill_tokens_per_second"]), _rate(one["decode_tokens_per_second"]),
+            f"{one['runs'][0]['load_seconds']:.1f}", f"{one['peak_bytes'] / 1e6:.0f}", one["variant"],
+        ))  # fmt: skip
+    yield from aligned(rows)
+
+
+def _rate(value: float | None) -> str:
+    return _DASH if value is None else f"{value:.0f}"
+
+
+def _tasks(told: Record) -> Iterator[str]:
+    yield f"{told['documents']} documents of {told['prompt_tokens']} tokens, {len(told['tasks'])} tasks each"
+    yield from _runs(told["runs"])
+    yield f"the same answers: {told['same_answers']} of {told['answers']}"
+
+
+def _spark(told: Record) -> Iterator[str]:
+    start = f"the session itself starts in {told['session_seconds']:.1f} s"
+    yield f"{told['requests']} requests in {told['groups']} groups; {start}"
+    yield from _runs(told["runs"])
+
+
+def _runs(runs: dict[str, list[Record]]) -> Iterator[str]:
+    for name, given in runs.items():
+        yield f"{name:12} " + "  ".join(f"{run['seconds']:8.2f}" for run in given) + " s"
+
+
+def _machine(told: Record) -> Iterator[str]:
+    rows: list[tuple[str, ...]] = [
+        ("", "prefill t/s", "GFLOP/s", "of fp32 product", "decode t/s", "GB/s", "of memory reads", "peak MB")
+    ]
+    for name, one in told["models"].items():
+        rows.append((
+            name,
+            f"{one['prefill_tokens_per_second']:.1f}",
+            f"{one['prefill_flops_per_second'] / 1e9:.0f}",
+            f"{one['gemm_fraction']:.2f} of {one['gemm_flops_per_second'] / 1e9:.0f}",
+            f"{one['decode_tokens_per_second']:.1f}",
+            f"{one['decode_bytes_per_second'] / 1e9:.1f}",
+            f"{one['bandwidth_fraction']:.2f} of {one['memory_bytes_per_second'] / 1e9:.1f}",
+            f"{one['peak_bytes'] / 1e6:.0f}",
+        ))  # fmt: skip
+    yield from aligned(rows)
+    for blas in {one["blas"] for one in told["models"].values()}:
+        yield f"fp32 products by {blas}"
+
+
+def _growth(told: Record) -> Iterator[str]:
+    rows: list[tuple[str, ...]] = [("", "", "requests", "tokens in", "new", "seconds", "prefill t/s", "decode t/s")]
+    for name, points in told["curves"].items():
+        for point in points:
+            counts = (str(point["requests"]), str(point["prompt_tokens"]), str(point["new_tokens"]))
+            figures = (f"{point['seconds']:.2f}", _rate(point["prefill_tokens_per_second"]))
+            rows.append((name, str(point["value"]), *counts, *figures, _rate(point["decode_tokens_per_second"])))
+    yield from aligned(rows)
+    if told["left_out_for_time"]:
+        yield f"left out for time: {', '.join(told['left_out_for_time'])}"
+
+
+_TABLES: dict[str, Callable[[Record], Iterator[str]]] = {
+    "split": _split,
+    "compare": _compare,
+    "tasks": _tasks,
+    "spark": _spark,
+    "machine": _machine,
+    "growth": _growth,
+}

@@ -1,0 +1,174 @@
+"""`cpullm plan`: what a job will take of time and memory, and whether it fits; nothing is generated."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Any
+
+from cpullm.cli import arguments as shared
+from cpullm.cli import summarize
+
+NO_RATES = "no seconds: run `cpullm tune {model}` first, they are predicted from what it measures"
+
+OTHER = "predicted from the rates of the tuned setting; this job would use another one"
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "plan",
+        help="say what a job would take of time and memory, without doing it",
+        description="Takes the flags of `cpullm summarize`. Exit code 1 says that the job does not fit here.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    summarize.add_flags(parser)
+    parser.add_argument("--executors", type=_counts, default=[1, 10, 100], help="how many to predict for, as 1,10,100")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    parser.set_defaults(command=_plan)
+
+
+def _counts(text: str) -> list[int]:
+    counts = [int(count) for count in text.split(",")]
+    if not all(0 < count <= 100_000 for count in counts):
+        raise ValueError
+    return counts
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from cpullm import predict, tune
+    from cpullm.engine.llama import LlamaModel
+
+    # Of the flags that a run has, this only says where it would run.
+    arguments.quiet = arguments.quiet or arguments.json
+    with ExitStack() as stack:
+        prepared, dropped = summarize.planned(arguments, summarize.Session(arguments.master, stack))
+        vocabulary = stack.enter_context(LlamaModel(prepared.model.path, vocab_only=True))
+        levels = predict.job(prepared, vocabulary)
+    tuned = tune.stored(prepared.model.sha256)
+    rates = _rates(tuned) if tuned else None
+    times = {n: predict.seconds(levels, rates, n) for n in arguments.executors} if rates else {}
+    need, refusal, free = _memory(prepared, arguments.master)
+    if arguments.json:
+        print(json.dumps(_record(prepared, levels, rates, times) | _memory_record(need, free, refusal), indent=1))
+    else:
+        lines = [summarize.plan_lines(arguments, prepared, dropped), "", *_level_lines(levels), ""]
+        lines += _time_lines(times, levels) if rates else [NO_RATES.format(model=arguments.model)]
+        lines += [OTHER] if tuned and not _as_tuned(prepared, tuned) else []
+        print("\n".join([*lines, "", *_memory_lines(prepared, need, free, refusal)]))
+    return 0 if refusal is None else 1
+
+
+def _rates(tuned: Any) -> Any:
+    from cpullm import predict
+
+    return predict.Rates(tuned.prefill_tokens_per_second, tuned.decode_tokens_per_second, tuned.load_seconds)
+
+
+def _as_tuned(prepared: Any, tuned: Any) -> bool:
+    engine = prepared.job.engine
+    return (engine.setting, engine.model_sha256) == (tuned.setting, tuned.model_sha256)
+
+
+def _memory(prepared: Any, master: str) -> tuple[Any, str | None, int | None]:
+    """What an engine takes, why it does not fit here, and what is free here (None for a cluster: it is not here)."""
+    from pathlib import Path
+
+    from cpullm import memory, spark
+    from cpullm.errors import MachineError
+
+    engine = prepared.job.engine
+    local = master == shared.IN_PROCESS or spark.local_cpus(master) is not None
+    jvm = local and master != shared.IN_PROCESS
+    need = memory.estimate(Path(engine.model), engine, jvm=jvm)
+    free = memory.available() if local else None
+    if free is None:
+        return need, None, None
+    try:
+        memory.check(Path(engine.model), engine, budget=prepared.budget, jvm=jvm, free=free)
+    except MachineError as error:
+        return need, str(error), free
+    return need, None, free
+
+
+def _level_lines(levels: list[Any]) -> list[str]:
+    rows = [
+        (_name(i), level.requests, len(level.groups), level.prompt_tokens, level.new_tokens)
+        for i, level in enumerate(levels)
+    ]
+    if len(rows) > 1:
+        rows.append(("all", *(sum(column) for column in list(zip(*rows, strict=True))[1:])))
+    head = f"{'':18} {'requests':>9} {'groups':>7} {'prompt tokens':>14} {'new tokens, at most':>20}"
+    return [head, *(f"{name:18} {n:>9} {groups:>7} {prompt:>14} {new:>20}" for name, n, groups, prompt, new in rows)]
+
+
+def _name(level: int) -> str:
+    return "windows" if level == 0 else f"merges, level {level}"
+
+
+def _time_lines(times: dict[int, float], levels: list[Any]) -> list[str]:
+    widest = max((len(level.groups) for level in levels), default=0)
+    lines = [f"{'executors':>18} {'at most':>12}"]
+    lines += [f"{n:>18} {_duration(seconds):>12}" for n, seconds in times.items()]
+    if max(times) > widest:
+        lines.append(f"more than {widest} executors have nothing to do; smaller --group-tokens make more groups")
+    return lines
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _memory_lines(prepared: Any, need: Any, free: int | None, refusal: str | None) -> list[str]:
+    from cpullm.memory import gigabytes
+    from cpullm.memory.need import NAMES
+
+    engine = prepared.job.engine
+    n = engine.setting.n_seq_max
+    lines = [f"memory of one engine, {shared.count(n, 'sequence')} of {engine.n_ctx} tokens"]
+    lines += [f"{name:>18} {gigabytes(getattr(need, part)):>12}" for part, name in NAMES.items() if getattr(need, part)]
+    lines.append(f"{'all':>18} {gigabytes(need.total):>12}")
+    if need.read_once:
+        lines.append(f"and {gigabytes(need.read_once)} of the file, read once; they stay in memory while there is room")
+    if refusal is not None:
+        return [*lines, refusal]
+    if free is not None:
+        return [*lines, f"{gigabytes(free)} are free here: it fits"]
+    overhead = need.weights + need.private
+    return [
+        *lines,
+        f"on the cluster: spark.executor.memoryOverhead of {gigabytes(overhead)} or more for each task at once",
+    ]
+
+
+def _record(prepared: Any, levels: list[Any], rates: Any, times: dict[int, float]) -> dict[str, Any]:
+    return {
+        "units": len(prepared.chunks),
+        "windows": prepared.n_windows,
+        "text_tokens": prepared.text_tokens,
+        "tasks": [asked.task.name for asked in prepared.tasks],
+        "model": prepared.model.path.name,
+        "model_sha256": prepared.model.sha256,
+        "n_ctx": prepared.job.engine.n_ctx,
+        "setting": asdict(prepared.job.engine.setting),
+        "levels": [
+            {
+                "requests": level.requests,
+                "groups": len(level.groups),
+                "prompt_tokens": level.prompt_tokens,
+                "new_tokens": level.new_tokens,
+            }
+            for level in levels
+        ],
+        "rates": asdict(rates) if rates else None,
+        "seconds": {str(n): round(seconds, 1) for n, seconds in times.items()} or None,
+    }
+
+
+def _memory_record(need: Any, free: int | None, refusal: str | None) -> dict[str, Any]:
+    return {"memory": asdict(need) | {"total": need.total}, "free": free, "refusal": refusal}

@@ -1,0 +1,12 @@
+"""Memory that is known before it is used.
+
+need.py   what engines take: `Memory`, `estimate`
+free.py   what is there: `available`
+fit.py    whether it fits, and what would: `check`
+"""
+
+from cpullm.memory.fit import check
+from cpullm.memory.free import available
+from cpullm.memory.need import Memory, estimate, gigabytes
+
+__all__ = ["Memory", "available", "check", "estimate", "gigabytes"]

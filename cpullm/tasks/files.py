@@ -1,0 +1,79 @@
+"""A task as a file: `[task]`, then `key = value`; longer values go on in indented lines. `#` begins a comment line."""
+
+from __future__ import annotations
+
+import configparser
+import json
+from pathlib import Path
+from typing import Any
+
+from cpullm.errors import OptionError
+from cpullm.tasks.task import SAMPLING, Task
+
+_TEXTS = ("about", "ask", "merge", "join", "grammar")
+KEYS = (*_TEXTS, "max_tokens", *SAMPLING, "choices", "schema")
+
+
+def read(path: Path) -> Task:
+    """The task in a file, named as the file is. Raises OptionError with the file and what is wrong in it."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise OptionError(f"the task {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise OptionError(f"the task {path} cannot be read: it is no UTF-8 text.") from None
+    return parse(path.stem, text)
+
+
+def parse(name: str, text: str) -> Task:
+    """The task in a file's text."""
+    try:
+        found = _fields(_section(text))
+    except OptionError as error:
+        raise OptionError(f"the task {name} cannot be used: {error}") from None
+    return Task(name, **found)
+
+
+def _section(text: str) -> dict[str, str]:
+    # Only whole lines are comments, and only at their very beginning: a `#` within a wording belongs to it.
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=(), default_section="")
+    parser.optionxform = str  # type: ignore[assignment, method-assign] # keys as they are written
+    try:
+        parser.read_string("\n".join(lines))
+    except configparser.Error as error:
+        raise OptionError(f"it is not written as `key = value` under [task]: {' '.join(str(error).split())}") from None
+    if parser.sections() != ["task"]:
+        raise OptionError(f"it must have one section, [task]; it has {', '.join(parser.sections()) or 'none'}.")
+    return dict(parser["task"])
+
+
+def _fields(section: dict[str, str]) -> dict[str, Any]:
+    for key in section:
+        if key not in KEYS:
+            raise OptionError(f"it has no {key!r}; there are {', '.join(KEYS)}.")
+    if not section.get("ask"):
+        raise OptionError("its `ask`, the wording of the question, is missing.")
+    found: dict[str, Any] = {key: section[key].strip() for key in _TEXTS if key in section}
+    if "max_tokens" in section:
+        found["max_tokens"] = _number("max_tokens", section["max_tokens"], int)
+    if "choices" in section:
+        found["choices"] = tuple(choice.strip() for choice in section["choices"].split(","))
+    if "schema" in section:
+        found["schema"] = _schema(section["schema"])
+    found["sampling"] = {key: _number(key, section[key], float) for key in SAMPLING if key in section}
+    return found
+
+
+def _number(key: str, text: str, kind: type[int] | type[float]) -> float:
+    try:
+        return kind(text)
+    except ValueError:
+        raise OptionError(f"{key} must be {'a whole number' if kind is int else 'a number'}, got {text!r}.") from None
+
+
+def _schema(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise OptionError(f"schema is no JSON: {error}.") from None

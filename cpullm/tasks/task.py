@@ -1,0 +1,115 @@
+"""What a task is: wording, sampling and the shape of its answers; all that can be checked without a model is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import regex
+
+from cpullm.errors import OptionError
+from cpullm.options import Options, Sampling
+
+PLACEHOLDER = "{text}"
+JOINS = ("majority", "union", "append")
+DEFAULT_MAX_TOKENS = 160
+# What a task may say about sampling; the seed is the run's, the grammar follows from the answer's shape.
+SAMPLING = tuple(option.name for option in fields(Sampling) if option.name not in ("seed", "grammar"))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One question about every text. `ask` holds `{text}` once; what stands before it is best nothing.
+
+    A long text is asked about in pieces. Their answers become one by asking again with `merge`, or by `join`: the
+    `majority` of choices, the `union` of JSON lists, or `append`, one after another. An answer is free text, one of
+    `choices`, or follows a `grammar` (GBNF) or a JSON `schema`. `max_tokens` and `sampling` (temperature, top_p,
+    min_p, repeat_penalty, dry_multiplier) hold where the run's options say nothing. Raises OptionError.
+    """
+
+    name: str
+    ask: str
+    about: str = ""
+    merge: str | None = None
+    join: str | None = None
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    sampling: Mapping[str, float] = field(default_factory=dict)
+    choices: tuple[str, ...] = ()
+    grammar: str | None = None
+    schema: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not regex.fullmatch(r"[\w-]+", self.name):
+            raise OptionError(f"a task's name must be of letters, digits, _ and -, got {self.name!r}.")
+        try:
+            _check_wording("ask", self.ask)
+            _check_numbers(self.max_tokens, self.sampling)
+            object.__setattr__(self, "choices", _choices(self.choices))
+            _check_shape(self)
+            _check_joining(self)
+        except OptionError as error:
+            raise OptionError(f"the task {self.name} cannot be used: {error}") from None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether any text is an answer, as one cut short still is; else an answer is whole or of no use."""
+        return not self.choices and self.grammar is None and self.schema is None
+
+
+def _check_wording(key: str, words: Any) -> None:
+    if not isinstance(words, str):
+        raise OptionError(f"{key} must be a text, got {words!r}.")
+    found = words.count(PLACEHOLDER)
+    if found != 1:
+        raise OptionError(f"{key} must hold {PLACEHOLDER} once, where the text goes; found it {found} times.")
+
+
+def _check_numbers(max_tokens: Any, sampling: Mapping[str, Any]) -> None:
+    unknown = [name for name in sampling if name not in SAMPLING]
+    if unknown:
+        raise OptionError(f"sampling has no {unknown[0]!r}; there are {', '.join(SAMPLING)}.")
+    if max_tokens is None or None in sampling.values():
+        raise OptionError("max_tokens and what sampling names must be numbers, got None.")
+    Options(max_tokens=max_tokens, **sampling)  # their ranges are the options'
+
+
+def _choices(choices: Any) -> tuple[str, ...]:
+    if not isinstance(choices, (tuple, list)) or not all(isinstance(choice, str) and choice for choice in choices):
+        raise OptionError(f"choices must be texts, as ('yes', 'no'), got {choices!r}.")
+    if len(choices) == 1 or len(set(choices)) < len(choices):
+        raise OptionError(f"choices must be two or more, no two alike, got {', '.join(choices)}.")
+    return tuple(choices)
+
+
+def _check_shape(task: Task) -> None:
+    shapes = {"choices": task.choices or None, "grammar": task.grammar, "schema": task.schema}
+    given = [name for name, shape in shapes.items() if shape is not None]
+    if len(given) > 1:
+        raise OptionError(f"{' and '.join(given)} are two shapes of one answer; give one of them.")
+    if task.grammar is not None and not (isinstance(task.grammar, str) and task.grammar.strip()):
+        raise OptionError(f"grammar must be GBNF with a rule `root`, got {task.grammar!r}.")
+    if task.schema is not None and not isinstance(task.schema, Mapping):
+        raise OptionError(f"schema must be a JSON schema, as {{'type': 'array', …}}, got {task.schema!r}.")
+
+
+def _check_joining(task: Task) -> None:
+    if (task.merge is None) == (task.join is None):
+        raise OptionError(
+            "say how the answers about a long text's pieces become one: give merge (a wording to ask again) or "
+            f"join ({', '.join(JOINS)}), and not both."
+        )
+    if task.merge is not None:
+        _check_wording("merge", task.merge)
+        return
+    is_list = task.schema is not None and task.schema.get("type") == "array"
+    needs = {
+        "majority": ("choices", bool(task.choices)),
+        "union": ("a schema of type array", is_list),
+        "append": ("free text or a grammar", not task.choices and task.schema is None),
+    }
+    if task.join is None or task.join not in JOINS:
+        raise OptionError(f"join must be one of {', '.join(JOINS)}, got {task.join!r}.")
+    what, has = needs[task.join]
+    if not has:
+        raise OptionError(f"join {task.join} needs {what}; take another join, or give merge.")

@@ -1,0 +1,130 @@
+"""`cpullm plan`: what a job would take, read by people and by programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cpullm import memory, tune
+from cpullm.cli import main
+from cpullm.cli.plan import OTHER
+from cpullm.engine.engine import Engine
+from cpullm.options import Setting
+from cpullm.tune import Tuned
+
+pytestmark = pytest.mark.model
+
+TUNED = Tuned(
+    setting=Setting(),
+    prefill_tokens_per_second=100.0,
+    decode_tokens_per_second=10.0,
+    load_seconds=2.0,
+    prompt_tokens=900,
+    times_faster=1.0,
+    model=None,
+    model_sha256="",
+    format="Q4_1",
+    cpu="a CPU",
+    date="2026-01-01",
+)
+
+
+@pytest.fixture(autouse=True)
+def untuned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is stored on this machine is no part of the tests."""
+    monkeypatch.setattr(tune, "stored", lambda sha256: None)
+
+
+@pytest.fixture
+def book(tmp_path: Path, starter: Path) -> str:
+    path = tmp_path / "quay.txt"
+    long = "The clock told no time, and nobody minded it. " * 120
+    path.write_text(f"CHAPTER I\n\n{long}\n\n\nCHAPTER II\n\nThe boats came home by it.\n", encoding="utf-8")
+    return str(path)
+
+
+def _json(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, object]:
+    assert main(["plan", *argv, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert isinstance(record, dict)
+    return record
+
+
+def test_levels_memory_and_whether_it_fits_are_shown(book: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", book, "--master", "in-process"]) == 0
+    out = capsys.readouterr().out
+    assert "quay.txt: 2 units" in out
+    for words in (
+        "windows ",
+        "merges, level 1 ",
+        "keys and values ",
+        "run `cpullm tune smollm2",
+        "are free here: it fits",
+    ):
+        assert words in out
+
+
+def test_nothing_is_generated(book: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Engine, *_: object) -> None:
+        raise AssertionError("the engine was made")
+
+    monkeypatch.setattr(Engine, "__init__", refuse)
+    assert main(["plan", book, "--master", "in-process"]) == 0
+
+
+def test_json_has_the_same_for_programs(book: str, capsys: pytest.CaptureFixture[str]) -> None:
+    record = _json(capsys, book, "--master", "in-process", "--max-tokens", "64")
+    assert (record["units"], record["tasks"], record["rates"], record["seconds"]) == (2, ["summarize"], None, None)
+    windows, merges = record["levels"]  # type: ignore[misc]
+    assert windows["requests"] == record["windows"] and windows["new_tokens"] == 64 * windows["requests"]
+    assert merges["requests"] == 1
+    assert record["memory"]["total"] > record["memory"]["kv"] > 0  # type: ignore[index]
+
+
+def test_seconds_follow_from_the_tuned_rates(
+    book: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune, "stored", lambda sha256: TUNED)
+    record = _json(capsys, book, "--master", "in-process", "--executors", "1")
+    tokens = [(level["prompt_tokens"], level["new_tokens"]) for level in record["levels"]]  # type: ignore[attr-defined]
+    expected = 2 + sum(prompt / 100 + new / 10 for prompt, new in tokens)
+    assert record["seconds"] == {"1": pytest.approx(expected, abs=0.1)}
+
+
+def test_rates_of_another_setting_are_told_to_be_that(
+    book: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune, "stored", lambda sha256: replace(TUNED, model_sha256=sha256))
+    assert main(["plan", book, "--master", "in-process", "--n-seq-max", "4"]) == 0
+    assert OTHER not in capsys.readouterr().out
+    assert main(["plan", book, "--master", "in-process", "--n-seq-max", "2"]) == 0
+    assert OTHER in capsys.readouterr().out
+
+
+def test_a_job_that_does_not_fit_is_refused_with_what_would(
+    book: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "available", lambda: 330_000_000)
+    assert main(["plan", book, "--master", "in-process"]) == 1
+    assert "0.33 GB are free; it fits with --n-seq-max " in capsys.readouterr().out
+
+
+def test_a_local_session_needs_room_for_its_jvm(book: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _json(capsys, book)["memory"]["jvm"] > 0  # type: ignore[index]
+    assert _json(capsys, book, "--master", "in-process")["memory"]["jvm"] == 0  # type: ignore[index]
+
+
+def test_for_a_cluster_the_overhead_of_an_executor_is_told(book: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", book, "--master", "spark://somewhere:7077"]) == 0
+    out = capsys.readouterr().out
+    assert "spark.executor.memoryOverhead" in out and "free here" not in out
+
+
+@pytest.mark.parametrize("executors", ["0", "1,x", ""])
+def test_counts_of_executors_that_are_none_are_wrong_usage(book: str, executors: str) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["plan", book, "--executors", executors])
+    assert raised.value.code == 2

@@ -1,0 +1,118 @@
+"""What a job will take, told before: the levels that merging then makes, and how long so many executors need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cpullm import predict
+from cpullm.catalog import ResolvedModel
+from cpullm.merge import Merging
+from cpullm.options import EngineOptions, Job, Options, Sampling
+from cpullm.plan import Budget, Plan
+from cpullm.predict import Asked, Group, Rates
+from cpullm.records import Chunk, Completion, Prompt, Request
+from cpullm.tasks import Task, TaskPrompts
+
+SUMMARIZE = TaskPrompts(Task("summarize", "{text}", merge="{text}"), Prompt("S", "."), Prompt("M m", "."), 12)
+MOOD = TaskPrompts(Task("mood", "{text}", choices=("up", "down"), join="majority"), Prompt("S", "? ?"), None, 8)
+SECONDS = st.lists(st.floats(0.1, 1000), min_size=1, max_size=40)
+
+
+class WordVocabulary:
+    """Counts words for tokens, and a blank line for two as `merge` does."""
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split()) + 2 * text.count("\n\n")
+
+    def count_prompt_tokens(self, head: str, text: str, tail: str) -> int:
+        return self.count_tokens(f"{head} {text} {tail}")
+
+
+def planned(windows: list[list[int]], tasks: list[TaskPrompts], text_tokens: int, group_tokens: int = 256) -> Plan:
+    """A job over chunks whose windows have these many words, no two alike."""
+    return Plan(
+        chunks=[Chunk("book", i, (), "", "body", 1, 0, 1, "x") for i in range(len(windows))],
+        left_out=[],
+        windows=[
+            [" ".join([f"{i}-{j}"] * n) for j, n in enumerate(chunk)] for i, chunk in enumerate(windows)
+        ],
+        tasks=tasks,
+        budget=Budget(4, text_tokens, 12),
+        model=ResolvedModel(Path("m"), "sha", None),
+        job=Job(EngineOptions("m", "sha", 256), {asked.task.name: Sampling() for asked in tasks}),
+        options=Options(group_tokens=group_tokens),
+        text_tokens=1,
+    )  # fmt: skip
+
+
+def merged(plan: Plan) -> list[tuple[int, int, int]]:
+    """Requests, groups and prompt tokens of each level when every answer is as long as it may be."""
+    asked: list[list[Request]] = []
+
+    def run(requests: Sequence[Request], job: Job, show: Callable[[int], None]) -> Iterator[Completion]:
+        asked.append(list(requests))
+        for request in requests:
+            text = " ".join([request.id[:12]] * request.max_tokens) if request.task == "summarize" else "up"
+            yield Completion(request.id, 0, text, "length", 1, 1, 0.0, "here:1")
+
+    Merging(plan, WordVocabulary(), run, progress=False).all()  # type: ignore[arg-type]
+    return [
+        (len(level), len({request.group_id for request in level}), sum(request.prompt_tokens for request in level))
+        for level in asked
+    ]
+
+
+class TestJob:
+    @given(
+        windows=st.lists(st.lists(st.integers(1, 40), max_size=12), min_size=1, max_size=6),
+        tasks=st.sampled_from([[SUMMARIZE], [MOOD], [SUMMARIZE, MOOD]]),
+        text_tokens=st.integers(40, 90),
+    )
+    def test_levels_are_those_that_merging_makes_of_longest_answers(
+        self, windows: list[list[int]], tasks: list[TaskPrompts], text_tokens: int
+    ) -> None:
+        plan = planned(windows, tasks, text_tokens)
+        levels = predict.job(plan, WordVocabulary())
+        assert [(level.requests, len(level.groups), level.prompt_tokens) for level in levels] == merged(plan)
+
+    def test_a_text_is_prefilled_once_for_two_tasks_of_one_group(self) -> None:
+        (level,) = predict.levels([[100]], [Asked("a", "head", 10, 4, 8), Asked("b", "head", 12, 6, 8)], 200, 10_000)
+        assert (level.prompt_tokens, level.groups) == (222, (Group(112 + 4, 16),))
+
+    def test_a_text_is_prefilled_anew_for_a_prompt_that_begins_otherwise(self) -> None:
+        (level,) = predict.levels([[100]], [Asked("a", "one", 10, 4, 8), Asked("b", "two", 12, 6, 8)], 200, 10_000)
+        assert level.groups == (Group(222, 16),)
+
+    def test_answers_too_long_to_be_merged_end_the_levels(self) -> None:
+        assert len(predict.levels([[50, 50]], [Asked("a", "h", 10, 4, 60, 10)], 100, 256)) == 1
+
+    def test_nothing_to_ask_takes_no_level_and_no_time(self) -> None:
+        assert predict.levels([[], []], [Asked("a", "h", 10, 4, 8, 10)], 100, 256) == []
+        assert predict.seconds([], Rates(10, 10, 5), 3) == 0
+
+
+class TestSeconds:
+    def test_levels_follow_each_other_after_one_loading(self) -> None:
+        level = predict.Level(2, 200, (Group(100, 10), Group(100, 10)))
+        rates = Rates(prefill=50, decode=5, load_seconds=3)
+        assert predict.seconds([level, level], rates, 1) == 3 + 4 * (2 + 2)
+        assert predict.seconds([level, level], rates, 2) == 3 + 2 * (2 + 2)
+
+    @given(lengths=SECONDS, n=st.integers(1, 50))
+    def test_a_makespan_is_within_grahams_bounds(self, lengths: list[float], n: int) -> None:
+        found = predict.makespan(lengths, n)
+        least = max(max(lengths), sum(lengths) / n)
+        assert least - 1e-6 <= found <= 4 / 3 * least + max(lengths) + 1e-6
+
+    @given(lengths=SECONDS)
+    def test_one_executor_takes_the_sum(self, lengths: list[float]) -> None:
+        assert predict.makespan(lengths, 1) == pytest.approx(sum(lengths))
+
+    @given(lengths=SECONDS)
+    def test_an_executor_for_each_takes_as_long_as_the_longest(self, lengths: list[float]) -> None:
+        assert predict.makespan(lengths, len(lengths)) == max(lengths)
