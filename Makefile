@@ -22,7 +22,7 @@ option = $(if $(value $(1)),$(2)=$(call quote,$(1)))
 # $(call failed,LOG): shows the end of the log, and stops.
 failed = { tail -n 20 $(1); echo "Setting up failed: the whole log is $(1)"; exit 1; } >&2
 
-.PHONY: help summarize models test check format bench fuzz install clean tools
+.PHONY: help summarize plan tune models test check format bench fuzz install clean tools
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -41,6 +41,13 @@ help: ## Show this list
 summarize: .venv/.run ## Summarize BOOK, by default the bundled sample, with the starter model
 	@.venv/bin/cpullm summarize $(if $(value BOOK),$(call quote,BOOK),sample) $(call option,TASK,--task) $(call option,LIMIT,--limit) \
 	$(call option,MODEL,--model) $(call option,MASTER,--master) $(call option,OUT,--out)
+
+plan: .venv/.run ## Say what that would take of time and memory, and whether it fits; takes the same variables
+	@.venv/bin/cpullm plan $(if $(value BOOK),$(call quote,BOOK),sample) $(call option,TASK,--task) $(call option,LIMIT,--limit) \
+	$(call option,MODEL,--model) $(call option,MASTER,--master)
+
+tune: .venv/.run ## Find the fast setting for MODEL on this CPU, in about a minute; it is used from then on
+	@.venv/bin/cpullm tune $(if $(value MODEL),$(call quote,MODEL))
 
 models: .venv/.run ## Fetch the starter model
 	@.venv/bin/cpullm models pull smollm2-135m-instruct

@@ -82,9 +82,7 @@ class Options:
                 # 0 and 0.0 are one temperature, and must give one request id.
                 object.__setattr__(self, option.name, _number(option)(value))
         _check_choice("kv_type", self.kv_type, KV_TYPES)
-        for name in ("flash_attn", "repack", "tuned"):
-            if getattr(self, name) not in ((None, True, False) if name != "tuned" else (True, False)):
-                raise OptionError(f"{name} must be True or False, got {getattr(self, name)!r}.")
+        _check_flags(self)
 
     def setting(self, tuned: Setting) -> Setting:
         """How the engine computes: what was given, and for the rest what is `tuned`."""
@@ -116,6 +114,14 @@ class Options:
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if value is not None and value not in choices:
         raise OptionError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
+
+
+def _check_flags(record: Any) -> None:
+    for option in fields(record):
+        value = getattr(record, option.name)
+        derived = value is None and "None" in str(option.type)
+        if "bool" in str(option.type) and not (isinstance(value, bool) or derived):
+            raise OptionError(f"{option.name} must be True or False, got {value!r}.")
 
 
 def _check_numbers(record: Any) -> None:

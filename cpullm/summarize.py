@@ -188,7 +188,7 @@ def execute(prepared: plan.Plan, *, spark: SparkSession | None = None, progress:
     from cpullm.engine.llama import LlamaModel
 
     started = time.monotonic()
-    _check_memory(prepared, spark)
+    prepared = _placed(prepared, spark)
     with LlamaModel(prepared.model.path, vocab_only=True) as vocabulary:
         try:
             summaries, levels = Merging(prepared, vocabulary, _run_on(spark), progress).all()
@@ -199,13 +199,19 @@ def execute(prepared: plan.Plan, *, spark: SparkSession | None = None, progress:
     return Result(summaries, run)
 
 
-def _check_memory(prepared: plan.Plan, spark: SparkSession | None) -> None:
-    """Refuse what cannot fit here; executors on other machines look for themselves when they load."""
+def _placed(prepared: plan.Plan, spark: SparkSession | None) -> plan.Plan:
+    """The plan where it is to run. What cannot fit here is refused; executors elsewhere look for themselves."""
     from cpullm import spark as on_spark
 
     n_engines = 1 if spark is None else on_spark.engines_here(spark)
     if n_engines:
         memory.check(prepared.model.path, prepared.job.engine, budget=prepared.budget, n_engines=n_engines)
+    if n_engines == 1:
+        return prepared
+    # Tuned threads are for one engine that has this machine to itself; a task has its own CPUs.
+    engine = prepared.job.engine
+    setting = replace(engine.setting, n_threads=prepared.options.n_threads)
+    return replace(prepared, job=replace(prepared.job, engine=replace(engine, setting=setting)))
 
 
 def _run_on(spark: SparkSession | None) -> Run:

@@ -137,10 +137,12 @@ def _sequence(request: Request, job: Job, model: LlamaModel) -> EngineSequence:
     cuts = (len(head), len(head) + len(text))
     prompt = head + text + tail
     sampling = job.samplings[request.task]
+    # One less than there are seeds: to llama.cpp the last one means that it shall take any.
+    seed = (sampling.seed + int(request.id[:8], 16)) % (2**32 - 1)
     return EngineSequence(
         prompt,
         request.max_tokens,
-        replace(sampling, seed=(sampling.seed + int(request.id[:8], 16)) % 2**32),
+        replace(sampling, seed=seed),
         tuple(cut for cut in cuts if 0 < cut < len(prompt)),
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from itertools import groupby
 from math import ceil
 
 import pytest
@@ -11,25 +13,42 @@ from hypothesis import strategies as st
 
 from cpullm.errors import OptionError
 from cpullm.options import Options, Sampling
-from cpullm.plan import Budget, budget, cost, pack, pack_texts, request_id
+from cpullm.plan import DECODE_COST, Budget, budget, cost, pack, pack_texts, request_id, texts
 from cpullm.records import Prompt, Request
 
 PROMPT = Prompt("<user>", "<assistant>")
 SAMPLING = Sampling()
 
 
-def _request(number: int, prompt_tokens: int, max_tokens: int) -> Request:
-    return Request(f"{number:04}", 0, "summarize", "", "text", "", prompt_tokens, max_tokens)
+def _request(number: int, prompt_tokens: int, max_tokens: int, text: str | None = None, head: str = "") -> Request:
+    """About a text of its own, if none is given."""
+    text = f"text {number}" if text is None else text
+    return Request(f"{number:04}", 0, "summarize", head, text, "", prompt_tokens, max_tokens)
 
 
 def _requests() -> st.SearchStrategy[list[Request]]:
-    sizes = st.lists(st.tuples(st.integers(1, 4000), st.integers(8, 500)), max_size=40)
-    return sizes.map(lambda pairs: [_request(i, *pair) for i, pair in enumerate(pairs)])
+    """One to many about each of a few texts, which stand behind one of two heads."""
+    sizes = st.tuples(st.integers(1, 4000), st.integers(8, 500), st.integers(0, 15), st.sampled_from("ab"))
+    return st.lists(sizes, max_size=40).map(
+        lambda rows: [_request(i, n, m, f"text {text}", head) for i, (n, m, text, head) in enumerate(rows)]
+    )
+
+
+def _begins(request: Request) -> tuple[str, str]:
+    return request.head, request.text
+
+
+def _families(packed: list[Request]) -> list[list[Request]]:
+    """Neighbours in a group that begin alike."""
+    runs = groupby(packed, key=lambda request: (request.group_id, _begins(request)))
+    return [list(family) for _, family in runs]
 
 
 def _loads(packed: list[Request]) -> list[int]:
-    groups = {request.group_id for request in packed}
-    return [sum(cost(request) for request in packed if request.group_id == group) for group in sorted(groups)]
+    loads: Counter[int] = Counter()
+    for family in _families(packed):
+        loads[family[0].group_id] += cost(family)
+    return [loads[group_id] for group_id in sorted(loads)]
 
 
 class TestBudget:
@@ -130,19 +149,34 @@ class TestPack:
         assert numbers == sorted(numbers)
         assert set(numbers) == set(range(max(numbers, default=-1) + 1))
 
+    @given(_requests(), st.integers(256, 20_000))
+    def test_requests_of_one_text_are_neighbours_in_one_group(self, requests: list[Request], group_tokens: int) -> None:
+        families = _families(pack(requests, group_tokens))
+        assert len(families) == len({_begins(request) for request in requests})
+
     @given(_requests().filter(bool), st.integers(256, 20_000))
     def test_groups_are_balanced(self, requests: list[Request], group_tokens: int) -> None:
-        """No group got its last, smallest request while another was emptier; Graham's bound follows from it."""
+        """No group got its last, smallest text while another was emptier; Graham's bound follows from it."""
         packed = pack(requests, group_tokens)
         loads = _loads(packed)
         for group_id, load in enumerate(loads):
-            last = min(cost(request) for request in packed if request.group_id == group_id)
+            last = min(cost(family) for family in _families(packed) if family[0].group_id == group_id)
             assert load - last <= min(loads)
 
     @given(_requests().filter(bool), st.integers(256, 20_000))
     def test_there_are_as_many_groups_as_the_tokens_need(self, requests: list[Request], group_tokens: int) -> None:
-        wanted = ceil(sum(map(cost, requests)) / group_tokens)
-        assert len(_loads(pack(requests, group_tokens))) == min(len(requests), wanted)
+        packed = pack(requests, group_tokens)
+        families = _families(packed)
+        wanted = ceil(sum(map(cost, families)) / group_tokens)
+        assert len(_loads(packed)) == min(len(families), wanted)
+
+    def test_the_same_text_behind_another_head_shares_nothing(self) -> None:
+        requests = [_request(i, 4000, 8, "text", head) for i, head in enumerate("ab")]
+        assert [request.group_id for request in pack(requests, 256)] == [0, 1]
+
+    def test_one_text_is_never_torn_apart_however_many_ask_about_it(self) -> None:
+        requests = [_request(i, 4000, 400, "text") for i in range(30)]
+        assert {request.group_id for request in pack(requests, 256)} == {0}
 
     @given(st.data(), _requests(), st.integers(256, 20_000))
     def test_is_the_same_whatever_the_order(self, data: st.DataObject, requests: list[Request], size: int) -> None:
@@ -150,6 +184,26 @@ class TestPack:
 
     def test_identical_requests_are_both_kept(self) -> None:
         assert len(pack([_request(1, 10, 8), _request(1, 10, 8)], 256)) == 2
+
+
+class TestTexts:
+    @given(st.data(), _requests())
+    def test_a_groups_order_follows_from_its_requests_alone(self, data: st.DataObject, requests: list[Request]) -> None:
+        """Spark does not keep the order of rows; the engine must get one group's requests in one order anywhere."""
+        assert texts(data.draw(st.permutations(requests))) == texts(requests)
+
+    @given(_requests(), st.integers(256, 20_000))
+    def test_is_the_order_that_groups_are_packed_in(self, requests: list[Request], group_tokens: int) -> None:
+        packed = pack(requests, group_tokens)
+        for _, group in groupby(packed, key=lambda request: request.group_id):
+            asked = list(group)
+            assert [request for family in texts(asked) for request in family] == asked
+
+
+class TestCost:
+    def test_a_texts_prefill_counts_once_and_every_answer(self) -> None:
+        family = [_request(0, 1000, 100, "text"), _request(1, 990, 50, "text")]
+        assert cost(family) == 1000 + DECODE_COST * 150
 
 
 class TestPackTexts:

@@ -6,17 +6,23 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fakes import END, FakeRunner
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from cpullm import worker
+from cpullm import memory, plan, worker
 from cpullm.engine.engine import Engine
-from cpullm.errors import EngineError
+from cpullm.engine.sequence import Sequence
+from cpullm.errors import EngineError, MachineError
 from cpullm.options import EngineOptions, Job, Sampling, Setting
-from cpullm.records import Completion, Request
+from cpullm.records import Completion, Prompt, Request
 
 JOB = Job(EngineOptions("none.gguf", "0" * 64, 64, Setting(1, 2, 16)), {"summarize": Sampling(repeat_penalty=1.0)})
 
@@ -32,8 +38,9 @@ def _completion(id_: str) -> Completion:
 class LetterModel:
     """A letter is a token; the end token has no letter."""
 
-    def tokenize_prompt(self, head: str, text: str, tail: str) -> list[int]:
-        return [ord(letter) for letter in head + text + tail]
+    def tokenize_prompt(self, head: str, text: str, tail: str) -> tuple[list[int], list[int], list[int]]:
+        head_tokens, text_tokens, tail_tokens = ([ord(letter) for letter in part] for part in (head, text, tail))
+        return head_tokens, text_tokens, tail_tokens
 
     def detokenize(self, tokens: list[int]) -> str:
         return "".join(map(chr, tokens))
@@ -43,10 +50,10 @@ class LetterModel:
 def runner(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRunner]:
     """A scripted runner in place of this process's engine: to `d` it says `hi`, to `e` nothing."""
     runner = FakeRunner(answers={ord("d"): [ord("h"), ord("i"), END], ord("e"): [ord(" "), END]})
-    loaded = SimpleNamespace(job=JOB, model=LetterModel(), runner=runner, engine=Engine(runner))
+    loaded = SimpleNamespace(options=JOB.engine, model=LetterModel(), runner=runner, engine=Engine(runner))
     monkeypatch.setattr(worker, "_loaded", loaded)
     yield runner
-    assert runner.cells == {}
+    assert len(runner.released) == sum(len(batch.entries) for batch in runner.batches)
 
 
 class TestExactlyOnce:
@@ -110,6 +117,44 @@ class TestRun:
         assert told == [1, 2, 3]
 
 
+class TestSequence:
+    @staticmethod
+    def _sequence(request: Request, **sampling: Any) -> Sequence:
+        job = Job(JOB.engine, {"summarize": Sampling(**sampling)})
+        return worker._sequence(request, job, LetterModel())  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        ("head", "text", "tail", "cuts"),
+        [
+            ("<h>", "text", "</t>", (3, 7)),
+            ("", "text", "</t>", (4,)),
+            ("<h>", "text", "", (3,)),
+            ("<h>", "", "</t>", (3, 3)),
+            ("", "text", "", ()),
+        ],
+    )
+    def test_a_prompt_is_cut_after_the_wording_and_after_the_text(
+        self, head: str, text: str, tail: str, cuts: tuple[int, ...]
+    ) -> None:
+        assert self._sequence(replace(_request("a", text=text), head=head, tail=tail)).cuts == cuts
+
+    def test_requests_of_one_seed_draw_each_their_own(self) -> None:
+        seeds = {self._sequence(_request(f"{i:08x}"), seed=7).sampling.seed for i in range(50)}
+        assert len(seeds) == 50
+
+    @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 2))
+    @example(2**32 - 1, 0)
+    def test_no_request_gets_the_seed_that_means_any_to_llama_cpp(self, start: int, seed: int) -> None:
+        assert 0 <= self._sequence(_request(f"{start:08x}"), seed=seed).sampling.seed < 2**32 - 1
+
+    def test_every_task_is_sampled_in_its_own_way(self) -> None:
+        samplings = {"warm": Sampling(temperature=0.7), "strict": Sampling(grammar='root ::= "yes"')}
+        job = Job(JOB.engine, samplings)
+        for task, sampling in samplings.items():
+            sequence = worker._sequence(replace(_request("0"), task=task), job, LetterModel())  # type: ignore[arg-type]
+            assert sequence.sampling == sampling
+
+
 class TestUsableCpus:
     @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no CPU affinity")
     def test_respects_the_affinity(self) -> None:
@@ -149,3 +194,118 @@ class TestUsableCpus:
 
     def test_no_cgroup_means_no_quota(self, tmp_path: Path) -> None:
         assert worker._cgroup_cpus(tmp_path) is None
+
+
+SAMPLE = Path(__file__).parent.parent / "corpora" / "sample.txt"
+HEAD = "<|im_start|>user\n"
+QUESTIONS = {
+    "summary": "Tell in two sentences what happens.",
+    "names": "List the people named.",
+    "mood": "Is the mood positive or negative? One word.",
+    "title": "Give it a title.",
+}
+GREEDY = {task: Sampling() for task in QUESTIONS}
+PLAIN = Setting(n_threads=2, n_seq_max=4)
+# Flash attention keeps its promises with q8_0. With f16, a sequence that decodes alone over 512 cells or more is attended
+# to in one part per thread, and the parts' sum rounds otherwise: `use_split_kv_path` in ggml-cpu/ops.cpp.
+FLASH = Setting(n_threads=2, n_seq_max=4, kv_type="q8_0", flash_attn=True)
+
+
+def _texts(n: int, n_letters: int) -> list[str]:
+    book = SAMPLE.read_text(encoding="utf-8")
+    return [book[start : start + n_letters] for start in range(6000, 6000 + n * 5000, 5000)]
+
+
+def _asked(text: str, task: str, group_id: int = 0) -> Request:
+    prompt = Prompt(HEAD, f"\n\n{QUESTIONS[task]}<|im_end|>\n<|im_start|>assistant\n")
+    request_id = plan.request_id("", prompt, Sampling(), 24, text)
+    return Request(request_id, group_id, task, prompt.head, text, prompt.tail, len(text) // 4, 24)
+
+
+def _said(requests: list[Request], starter: Path, setting: Setting, n_ctx: int = 1024) -> dict[str, str]:
+    """Greedy answers of this process's engine, 24 tokens each, by request."""
+    job = Job(EngineOptions(str(starter), "", n_ctx, setting), GREEDY)
+    completions = list(worker.run(requests, job))
+    assert all(completion.error is None for completion in completions)
+    return {completion.id: completion.text for completion in completions}
+
+
+@pytest.mark.model
+class TestSameAnswers:
+    """What must not matter to greedy answers does not."""
+
+    @pytest.fixture(autouse=True)
+    def free(self) -> Iterator[None]:
+        worker.close()
+        yield
+        worker.close()
+
+    def test_four_tasks_on_one_text_say_what_each_says_alone(self, starter: Path) -> None:
+        (text,) = _texts(1, 2400)
+        requests = [_asked(text, task) for task in QUESTIONS]
+        together = _said(requests, starter, PLAIN)
+        alone = {}
+        for request in requests:
+            worker.close()
+            alone |= _said([request], starter, PLAIN)
+        assert together == alone
+
+    @pytest.mark.parametrize(
+        ("setting", "n_ctx"), [(PLAIN, 1024), (FLASH, 1024), (replace(PLAIN, flash_attn=True), 256)],
+        ids=["plain", "flash attention, q8_0", "flash attention, f16, short"],
+    )  # fmt: skip
+    def test_one_thread_says_what_two_say(self, starter: Path, setting: Setting, n_ctx: int) -> None:
+        (text,) = _texts(1, 2400 if n_ctx == 1024 else 600)
+        requests = [_asked(text, task) for task in ("summary", "title")]
+        two = _said(requests, starter, setting, n_ctx)
+        assert _said(requests, starter, replace(setting, n_threads=1), n_ctx) == two
+
+    @pytest.mark.parametrize("setting", [PLAIN, FLASH], ids=["plain", "flash attention"])
+    def test_what_an_engine_answered_before_changes_no_answer(self, starter: Path, setting: Setting) -> None:
+        """Nor, with that, which executor a group comes to: what lies in the cache only saves work."""
+        first, second = _texts(2, 900)
+        requests = [
+            *(_asked(first, task, 0) for task in QUESTIONS),
+            *(_asked(second, task, 1) for task in QUESTIONS),
+            *(_asked(text, "mood", 2) for text in (second, first)),
+        ]
+        groups = {group_id: list(group) for group_id, group in groupby(requests, key=lambda r: r.group_id)}
+        fresh = {}
+        for group_id, group in groups.items():
+            worker.close()
+            fresh[group_id] = _said(group, starter, setting)
+        for order in ([0, 1, 2], [2, 1, 0], [1, 2, 1]):
+            assert [_said(groups[group_id], starter, setting) for group_id in order] == [fresh[g] for g in order]
+
+    def test_the_same_id_draws_the_same_and_another_its_own(self, starter: Path) -> None:
+        hot = Job(EngineOptions(str(starter), "", 256, PLAIN), {"title": Sampling(temperature=2.0, top_p=1.0)})
+        asked = _asked("A clock with one hand.", "title")
+        requests = [replace(asked, id=name * 64) for name in "01"]
+        drawn = [{c.id[0]: c.text for c in worker.run(given, hot)} for given in (requests, requests[::-1], requests[:1])]
+        assert drawn[0] == drawn[1]
+        assert drawn[2]["0"] == drawn[0]["0"] != drawn[0]["1"]
+
+
+@pytest.mark.model
+class TestLoad:
+    @pytest.fixture(autouse=True)
+    def free(self) -> Iterator[None]:
+        worker.close()
+        yield
+        worker.close()
+
+    def test_an_engine_that_does_not_fit_is_refused_before_it_is_loaded(
+        self, starter: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(memory.fit, "available", lambda: 50_000_000)
+        with pytest.raises(MachineError, match=r"needs .* GB .* free"):
+            _said([_asked("Text.", "title")], starter, PLAIN)
+        assert worker._loaded is None
+
+    def test_an_engine_of_other_options_takes_the_place_of_the_first(self, starter: Path) -> None:
+        requests = [_asked("A clock with one hand.", "title")]
+        for setting in (PLAIN, PLAIN, FLASH):
+            before = worker._loaded
+            _said(requests, starter, setting, n_ctx=256)
+            assert worker._loaded is not None
+            assert (worker._loaded is before) == (before is not None and before.options.setting == setting)

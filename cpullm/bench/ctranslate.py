@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cpullm.bench.folders import cache, draft, stamp
+from cpullm.bench.files import cache, draft, stamp
 from cpullm.errors import ModelError
 
 _FUSED = (("attn_q", "attn_k", "attn_v"), ("attn_output",))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cpullm.bench.folders import cache, draft
+from cpullm.bench.files import cache, draft
 from cpullm.errors import MachineError
 from cpullm.fetch import tell
 

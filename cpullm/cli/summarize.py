@@ -137,8 +137,18 @@ def plan_lines(arguments: argparse.Namespace, prepared: Any, dropped: Any) -> st
         + _dropped(dropped)
         + (f"left out as front or back matter: {left_out}\n" if left_out else "")
         + _tasks_line(prepared)
-        + f"model {model} ({prepared.model.path.stat().st_size / 1e6:.0f} MB), on {arguments.master}"
+        + f"model {model} ({prepared.model.path.stat().st_size / 1e6:.0f} MB), on {arguments.master}; "
+        + _tuning(prepared)
     )
+
+
+def _tuning(prepared: Any) -> str:
+    from cpullm import tune
+
+    if not prepared.options.tuned:
+        return "the default setting"
+    tuned = tune.stored(prepared.model.sha256)
+    return f"as tuned on {tuned.date}" if tuned else "not tuned for this CPU yet: `cpullm tune`"
 
 
 def _dropped(report: Any) -> str:

@@ -3,7 +3,8 @@
 A waiting sequence enters as soon as there is a free place and every running prompt is prefilled; its own prompt is
 prefilled alone, and otherwise all running sequences decode one token together. Prefill alone, because with streams
 apart (`kv_unified` off) a batch of one sequence is attended to at full speed, and an entering sequence makes every
-later decode step fuller.
+later decode step fuller. Several short prompts in one batch gain nothing sure: of 30 to 150 tokens with 8 to 20 new
+ones, 8 and 16 sequences of a 135M model on two cores, 0 to 4 %, less than the measurements differ.
 
 A place keeps the KV of its last prompt. A sequence enters where the longest of its `cuts` lies already, or gets a copy
 of it, so that wording and documents are computed once.

@@ -1,4 +1,4 @@
-"""Where the benchmark keeps what it makes once: synthetic models, the starter in other formats, converted weights."""
+"""What the benchmark writes once into its cache folder: models, synthetic or in other formats, and converted weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cpullm.errors import MachineError
+from cpullm.fetch import tell
+from cpullm.worker import usable_cpus
 
+FORMATS = ("Q8_0", "Q4_0")  # those that engines are fast with
 _SPARE_BYTES = 256 << 20
 
 
@@ -47,3 +50,19 @@ def draft(target: Path, n_bytes: int) -> Iterator[Path]:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         path.unlink(missing_ok=True)
+
+
+def formats(model: Path) -> dict[str, Path]:
+    """The file as it is, and its siblings by format, quantized from it unless they are there already."""
+    return {"as it is": model, **{name: _sibling(model, name) for name in FORMATS}}
+
+
+def _sibling(model: Path, name: str) -> Path:
+    from cpullm.engine.quantize import quantize
+
+    target = cache() / f"{stamp(model)}.{name}.gguf"
+    if not target.exists():
+        tell(f"writing {target.name}, once", True)
+        with draft(target, 2 * model.stat().st_size) as path:
+            quantize(model, path, name, usable_cpus())
+    return target
