@@ -232,6 +232,12 @@ def _version(package: str) -> str | None:
         return None
 
 
+def _same_answers_need(engine: EngineOptions) -> list[str]:
+    """What must stay as it is for the same answers; docs/tuning.md says why."""
+    fixed = ["versions", "model", "options", "setting", "the kind of CPU"]
+    return [*fixed, "the number of threads"] if engine.setting.flash_attn else fixed
+
+
 def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], seconds: float) -> dict[str, Any]:
     entry = prepared.model.entry
     packages = ("cpullm", "llama-cpp-python", "pyspark", "pandas", "pyarrow")
@@ -245,6 +251,8 @@ def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], s
         "options": row(prepared.options)
         | {"n_ctx": prepared.budget.n_ctx, "window_tokens": prepared.budget.text_tokens},
         "setting": row(prepared.job.engine.setting),
+        "cpu": tune.cpu(),
+        "same_answers_need": _same_answers_need(prepared.job.engine),
         "tasks": [_task_facts(asked, prepared.job.samplings[asked.task.name]) for asked in prepared.tasks],
         "documents": len({chunk.document_id for chunk in prepared.chunks}),
         "chunks": len(prepared.chunks),

@@ -16,16 +16,14 @@ import pytest
 from cpullm import readers
 from cpullm.bench import (
     apart,
-    chart,
     compare,
     conditions,
     contestants,
-    folders,
-    formats,
+    files,
     parts,
-    server,
+    peers,
+    report,
     split,
-    tables,
     workload,
 )
 from cpullm.bench.conditions import Conditions
@@ -222,13 +220,13 @@ class TestWorkload:
 
 class TestDraft:
     def test_what_fails_leaves_nothing(self, tmp_path: Path) -> None:
-        with pytest.raises(OptionError), folders.draft(tmp_path / "model", 1) as path:
+        with pytest.raises(OptionError), files.draft(tmp_path / "model", 1) as path:
             path.write_text("half")
             raise OptionError("stopped")
         assert list(tmp_path.iterdir()) == []
 
     def test_what_has_no_room_is_not_begun(self, tmp_path: Path) -> None:
-        with pytest.raises(MachineError, match="GB free and"), folders.draft(tmp_path / "model", 1 << 60):
+        with pytest.raises(MachineError, match="GB free and"), files.draft(tmp_path / "model", 1 << 60):
             pytest.fail("begun")
 
 
@@ -267,7 +265,7 @@ class TestParts:
         told = parts.PARTS["tasks"](quick)
         assert (told["answers"], told["same_answers"]) == (8, 8)
         assert told["ratios"]["four_tasks"] > 0
-        assert list(tables.lines("tasks", told))[-1] == "the same answers: 8 of 8"
+        assert list(report.lines("tasks", told))[-1] == "the same answers: 8 of 8"
 
     @pytest.mark.model
     def test_growth_measures_every_curve(self, quick: Conditions) -> None:
@@ -331,7 +329,7 @@ class TestCompare:
     def test_a_peer_that_is_there_says_about_what_this_engine_says(self, starter: Path, package: str) -> None:
         """About: it rounds otherwise, and a near tie forks."""
         pytest.importorskip(package)
-        model = formats.formats(starter)["Q8_0"]
+        model = files.formats(starter)["Q8_0"]
         prompts = workload.equal_prompts(model, workload.read("sample"), 4, 48)
         first = {
             one.name: [tokens[0] for tokens in _answers(one, model, prompts, 2)]
@@ -351,12 +349,12 @@ def _answers(contestant: Contestant, model: Path, prompts: list[list[int]], new_
 
 class TestChart:
     def test_nothing_to_draw_is_no_chart(self, out: Path) -> None:
-        assert not chart.draw({"parts": {"split": {}}, "machine": {}}, out)
+        assert not report.draw({"parts": {"split": {}}, "machine": {}}, out)
 
     def test_without_matplotlib_there_is_none(self, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "matplotlib", None)
         points = [{"value": 1, "seconds": 1.0}, {"value": 2, "seconds": 2.0}]
-        assert not chart.draw({"parts": {"growth": {"curves": {"threads": points}}}, "machine": {}}, out)
+        assert not report.draw({"parts": {"growth": {"curves": {"threads": points}}}, "machine": {}}, out)
 
 
 # Speaks as llama.cpp's server does; its answers tell what it was asked.
@@ -396,7 +394,7 @@ class TestServer:
     ) -> None:
         self._install(tmp_path, monkeypatch, SERVER)
         told = apart.call(
-            server.answer, model="m.gguf", prompts=[[5, 1], [6, 1], [7, 1]], new_tokens=2, setting=self.SETTING
+            peers.serve, model="m.gguf", prompts=[[5, 1], [6, 1], [7, 1]], new_tokens=2, setting=self.SETTING
         )
         assert told["answers"] == [[5, 5], [6, 6], [7, 7]]
         commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
@@ -405,4 +403,4 @@ class TestServer:
     def test_one_that_does_not_start_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._install(tmp_path, monkeypatch, "#!/bin/sh\nexit 4\n")
         with pytest.raises(MachineError, match=r"llama-server did not start \(code 4\)"):
-            apart.call(server.answer, model="m.gguf", prompts=[[5]], new_tokens=2, setting=self.SETTING)
+            apart.call(peers.serve, model="m.gguf", prompts=[[5]], new_tokens=2, setting=self.SETTING)

@@ -91,6 +91,29 @@ def test_a_table_gives_a_summary_a_row_and_bad_rows_say_why(spark):
     assert result.run["spark"]["master"] == "local[2]"
 
 
+@pytest.mark.model
+def test_several_tasks_give_a_row_each_with_the_tasks_name(spark):
+    is_trade = cpullm.Task(
+        "is_trade", "{text}\n\nIs something sold? Answer yes or no.", join="majority", choices=["yes", "no"]
+    )
+    frame = spark.createDataFrame([("a", SENTENCE.format(1)), ("b", "")], "id string, text string")
+    result = cpullm.run(frame, tasks=["summarize", is_trade], spark=spark, progress=False, **SHORT)
+    table = result.to_spark(spark).toPandas()
+    assert list(zip(table.document_id, table.task, strict=True)) == [
+        ("a", "summarize"), ("a", "is_trade"), ("b", "summarize"), ("b", "is_trade"),
+    ]  # fmt: skip
+    assert table.summary[0] and table.summary[1] in ("yes", "no")
+    assert list(table.error.notna()) == [False, False, True, True]
+
+
+@pytest.mark.model
+def test_spark_gives_several_tasks_the_answers_of_this_process(spark):
+    frame = pd.DataFrame({"id": ["a", "b"], "text": [SENTENCE.format(1), SENTENCE.format(2)]})
+    here = cpullm.run(frame, tasks=["summarize", "title"], progress=False, **SHORT)
+    there = cpullm.run(frame, tasks=["summarize", "title"], spark=spark, progress=False, **SHORT)
+    assert [(s.task, s.summary) for s in there.summaries] == [(s.task, s.summary) for s in here.summaries]
+
+
 def test_a_missing_column_names_the_present_ones(spark):
     frame = spark.createDataFrame([("a", "b")], "id string, review string")
     with pytest.raises(InputError, match=r"No column 'text'; there are 'id', 'review'\."):

@@ -1,12 +1,16 @@
-"""Under which conditions a part is measured, and the time it may take."""
+"""Under which conditions a part is measured: model, book, machine, and the time it may take."""
 
 from __future__ import annotations
 
+import os
+import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 

@@ -72,7 +72,7 @@ def all_contestants() -> list[Contestant]:
         Contestant("llama-cpp-python loop", "vs_loop", peers.loop, lambda: None, _loop),
         Contestant("llama-server", "vs_llama_server", peers.serve, _no_server, _server),
         Contestant(
-            "OpenVINO GenAI", "vs_openvino", peers.openvino, _absent("openvino_genai"), _openvino, ("Q8_0", "Q4_0")
+            "OpenVINO GenAI", "vs_openvino", peers.genai, _absent("openvino_genai"), _openvino, ("Q8_0", "Q4_0")
         ),
         Contestant(
             "CTranslate2 int8", "vs_ctranslate2", ctranslate.answer, _absent("ctranslate2", "gguf"), _ctranslate,
@@ -82,10 +82,12 @@ def all_contestants() -> list[Contestant]:
 
 
 def _ours(conditions: Conditions, n_prompts: int) -> list[dict[str, Any]]:
-    widths = [min(n, n_prompts) for n in (conditions.tuned.n_seq_max, 8, 4)]
-    wide = conditions.setting(n_seq_max=widths[1])
-    settings = [conditions.setting(n_seq_max=n) for n in widths]
-    settings += [replace(wide, n_ubatch=512, kv_type="f16", flash_attn=flash) for flash in (False, True)]
+    wide, narrow = (conditions.setting(n_seq_max=min(n, n_prompts), kv_type="f16") for n in (8, 4))
+    settings = [
+        conditions.setting(n_seq_max=min(conditions.tuned.n_seq_max, n_prompts)),
+        *(replace(one, n_ubatch=512, flash_attn=True) for one in (wide, narrow)),
+        *(replace(one, n_ubatch=256, flash_attn=False) for one in (wide, narrow)),
+    ]
     return [asdict(setting) for setting in dict.fromkeys(settings)]
 
 

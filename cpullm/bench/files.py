@@ -1,4 +1,4 @@
-"""What the benchmark writes once into its cache folder: models, synthetic or in other formats, and converted weights."""
+"""What the benchmark writes once: its cache folder, whole files or none, and the starter in other formats."""
 
 from __future__ import annotations
 

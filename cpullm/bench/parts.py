@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cpullm import catalog, readers
-from cpullm.bench import branching, compare, efficiency, growth, machine, overhead, split
-from cpullm.bench.conditions import Conditions, say
+from cpullm.bench import compare, jobs, machine, split
+from cpullm.bench.conditions import Conditions, facts, say
 from cpullm.errors import OptionError
 from cpullm.gguf import write_text
-from cpullm.records import row
 
 RATIOS_OF = {
     "compare": ("vs_seed_recipe", "vs_loop", "vs_llama_server", "vs_openvino", "vs_ctranslate2"),
@@ -22,28 +20,15 @@ RATIOS_OF = {
     "machine": ("gemm_fraction_7b", "bandwidth_fraction_7b"),
 }
 RATIOS = tuple(ratio for ratios in RATIOS_OF.values() for ratio in ratios)
-MEGABYTES = (1.0, 3.0, 10.0, 30.0, 100.0)
 NOT_MEASURED = "not measured yet"
 
-
-def split_part(conditions: Conditions, megabytes: Sequence[float] | None = None) -> dict[str, Any]:
-    """How fast a book (default: the sample) and copies of it are read and split. Returns the part's record."""
-    path = catalog.resolve_corpus(conditions.book or "sample")
-    sizes = megabytes or ((0.01,) if conditions.quick else MEGABYTES)
-    return {
-        "ratios": {},
-        "book": path.name,
-        "timings": [row(one) for one in split.split_speed(readers.read(path), sizes)],
-    }
-
-
 PARTS: dict[str, Callable[[Conditions], dict[str, Any]]] = {
-    "split": split_part,
+    "split": split.measure,
     "compare": compare.measure,
-    "tasks": branching.measure,
-    "spark": overhead.measure,
-    "machine": efficiency.measure,
-    "growth": growth.measure,
+    "tasks": jobs.tasks,
+    "spark": jobs.spark,
+    "machine": machine.efficiency,
+    "growth": machine.growth,
 }
 
 
@@ -52,9 +37,9 @@ def run(name: str, conditions: Conditions, path: Path, **given: Any) -> dict[str
     if path.exists():
         load(path)  # a file that cannot be kept up is refused before the work
     say(f"part {name}")
-    facts = machine.facts()
+    machine_facts = facts()
     told = PARTS[name](conditions.begun(), **given)
-    results = add(load(path) if path.exists() else {}, name, told, facts | {"model": conditions.model.name})
+    results = add(load(path) if path.exists() else {}, name, told, machine_facts | {"model": conditions.model.name})
     write_text(path, json.dumps(results, indent=1) + "\n")
     return results
 

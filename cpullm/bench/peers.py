@@ -17,7 +17,11 @@ from typing import Any
 from cpullm.bench.apart import die_with_parent, peak_bytes
 from cpullm.errors import MachineError
 
-_BLOCK = 256
+SERVER = "llama-server"
+_BLOCK = 256  # contexts are whole blocks of this many tokens, for all
+_GENAI_BLOCK = 32  # of OpenVINO's KV cache, on CPUs
+_START_SECONDS = 120.0
+_ANSWER_SECONDS = 600.0
 
 
 def recipe(model: str, prompts: list[list[int]], new_tokens: int, setting: dict[str, Any]) -> dict[str, Any]:
@@ -85,18 +89,18 @@ def _answer(llama: Any, prompt: list[int], new_tokens: int, **sampling: Any) -> 
     return [first, *islice(tokens, new_tokens - 1)], first_seconds
 
 
-_BLOCK_TOKENS = 32  # of its KV cache, on CPUs
+def genai(model: str, prompts: list[list[int]], new_tokens: int, setting: dict[str, Any]) -> dict[str, Any]:
+    """OpenVINO GenAI with continuous batching, all prompts at once; it reads the GGUF itself.
 
-
-def answer(model: str, prompts: list[list[int]], new_tokens: int, setting: dict[str, Any]) -> dict[str, Any]:
-    """Answer the prompts together, greedily. Prefill and decode run in the same steps there, so they are not told."""
+    Prefill and decode run in the same steps there, so they are not told.
+    """
     import numpy as np
     import openvino
     import openvino_genai
 
     started = time.perf_counter()
     scheduler = openvino_genai.SchedulerConfig()
-    scheduler.num_kv_blocks = sum(-(-(len(prompt) + new_tokens) // _BLOCK_TOKENS) + 1 for prompt in prompts)
+    scheduler.num_kv_blocks = sum(-(-(len(prompt) + new_tokens) // _GENAI_BLOCK) + 1 for prompt in prompts)
     scheduler.max_num_seqs = max(2, len(prompts))
     scheduler.enable_prefix_caching = False
     properties = {"INFERENCE_NUM_THREADS": setting["n_threads"]}
@@ -117,16 +121,10 @@ def answer(model: str, prompts: list[list[int]], new_tokens: int, setting: dict[
     return {"seconds": seconds, "load_seconds": load_seconds, "answers": answers}
 
 
-BINARY = "llama-server"
-_START_SECONDS = 120.0
-_ANSWER_SECONDS = 600.0
-_BLOCK = 256
-
-
-def answer(model: str, prompts: list[list[int]], new_tokens: int, setting: dict[str, Any]) -> dict[str, Any]:
-    """Answer the prompts with as many slots as `setting["n_parallel"]`, all asked for at once."""
+def serve(model: str, prompts: list[list[int]], new_tokens: int, setting: dict[str, Any]) -> dict[str, Any]:
+    """llama.cpp's own server over HTTP on this machine, all prompts at once to `setting["n_parallel"]` slots."""
     started = time.perf_counter()
-    room = -(-(max(map(len, prompts)) + new_tokens) // _BLOCK) * _BLOCK
+    room = _room(prompts, new_tokens)
     port = _free_port()
     server = subprocess.Popen(_command(model, port, room, setting), preexec_fn=die_with_parent)
     try:
@@ -148,7 +146,7 @@ def answer(model: str, prompts: list[list[int]], new_tokens: int, setting: dict[
 def _command(model: str, port: int, room: int, setting: dict[str, Any]) -> list[str]:
     n = setting["n_parallel"]
     return [
-        BINARY, "--model", model, "--host", "127.0.0.1", "--port", str(port), "--threads", str(setting["n_threads"]),
+        SERVER, "--model", model, "--host", "127.0.0.1", "--port", str(port), "--threads", str(setting["n_threads"]),
         "--parallel", str(n), "--ctx-size", str(n * room), "--cont-batching", "--ubatch-size", str(setting["n_ubatch"]),
         "--flash-attn", "on" if setting["flash_attn"] else "off", "--no-webui",
     ]  # fmt: skip
@@ -169,7 +167,7 @@ def _wait(server: subprocess.Popen[bytes], port: int) -> None:
         except OSError:
             pass
         time.sleep(0.1)
-    raise MachineError(f"{BINARY} did not start (code {server.poll()}).")
+    raise MachineError(f"{SERVER} did not start (code {server.poll()}).")
 
 
 def _ask(port: int, prompt: list[int], new_tokens: int) -> dict[str, Any]:
@@ -179,7 +177,7 @@ def _ask(port: int, prompt: list[int], new_tokens: int) -> dict[str, Any]:
     }  # fmt: skip
     status, answer = _request(port, "POST", "/completion", json.dumps(body))
     if status != 200:
-        raise MachineError(f"{BINARY} answered HTTP {status}: {answer[:200].decode('utf-8', 'replace')}")
+        raise MachineError(f"{SERVER} answered HTTP {status}: {answer[:200].decode('utf-8', 'replace')}")
     return dict(json.loads(answer))
 
 

@@ -1,4 +1,4 @@
-"""How fast texts are read and split, on this machine."""
+"""The part `split`: how fast texts are read and split, on this machine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from cpullm import readers, splitters
+from cpullm import catalog, readers, splitters
+from cpullm.bench.conditions import Conditions
 from cpullm.options import Splitting
-from cpullm.records import Document
+from cpullm.records import Document, row
 
 _NAME = "copies.txt"
+MEGABYTES = (1.0, 3.0, 10.0, 30.0, 100.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,17 @@ class SplitTiming:
     units: int
     read_seconds: float
     split_seconds: float
+
+
+def measure(conditions: Conditions, megabytes: Sequence[float] | None = None) -> dict[str, Any]:
+    """How fast a book (default: the sample) and copies of it are read and split. Returns the part's record."""
+    path = catalog.resolve_corpus(conditions.book or "sample")
+    sizes = megabytes or ((0.01,) if conditions.quick else MEGABYTES)
+    return {
+        "ratios": {},
+        "book": path.name,
+        "timings": [row(one) for one in split_speed(readers.read(path), sizes)],
+    }
 
 
 def split_speed(book: Document, megabytes: Sequence[float], runs: int = 3) -> Iterator[SplitTiming]:

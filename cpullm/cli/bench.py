@@ -40,7 +40,7 @@ def _sizes(text: str) -> list[float]:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from cpullm.bench import chart, parts, tables
+    from cpullm.bench import parts, report
     from cpullm.bench.conditions import conditions
 
     path = Path(arguments.out)
@@ -49,10 +49,10 @@ def _bench(arguments: argparse.Namespace) -> int:
     for name in (arguments.part,) if arguments.part else PARTS:
         more = {"megabytes": arguments.megabytes} if name == "split" else {}
         results = parts.run(name, given, path, **more)
-        lines = [*tables.lines(name, results["parts"][name]), *tables.ratios(results, parts.RATIOS_OF.get(name, ()))]
+        lines = [*report.lines(name, results["parts"][name]), *report.ratios(results, parts.RATIOS_OF.get(name, ()))]
         print("\n".join(lines), end="\n\n", flush=True)
     if not arguments.part:
-        print("\n".join(tables.ratios(results, parts.RATIOS)), end="\n\n")
+        print("\n".join(report.ratios(results, parts.RATIOS)), end="\n\n")
     picture = path.with_suffix(".png")
-    print(f"{path}, {picture}" if chart.draw(results, picture) else f"{path}; {_NO_CHART}")
+    print(f"{path}, {picture}" if report.draw(results, picture) else f"{path}; {_NO_CHART}")
     return 0

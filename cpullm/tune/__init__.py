@@ -8,7 +8,7 @@ tuning.py      the order of the search: `tune`
 store.py       what was found, by model and CPU: `Tuned`, `stored`
 """
 
-from cpullm.tune.store import Tuned, stored
+from cpullm.tune.store import Tuned, cpu, stored
 from cpullm.tune.tuning import tune
 
-__all__ = ["Tuned", "stored", "tune"]
+__all__ = ["Tuned", "cpu", "stored", "tune"]

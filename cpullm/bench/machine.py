@@ -1,21 +1,25 @@
-"""The part `machine`: what share of this machine's own arithmetic and memory bandwidth the engine reaches.
+"""The parts `machine` and `growth`: this engine by itself, on made-up prompts.
 
-Prefill is held against single-precision matrix multiplication by numpy's BLAS, on all threads; decoding of one sequence
-against reading memory, on all threads as well. Both are measured in turn with the engine, because machines are shared.
+`machine` tells what share of this machine's own arithmetic and memory bandwidth the engine reaches: prefill is held
+against single-precision matrix multiplication by numpy's BLAS, decoding of one sequence against reading memory, both
+on all threads and in turn with the engine, because machines are shared. `growth` tells how seconds grow with tokens
+per document, documents, sequences and threads.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from cpullm.bench import apart, synthetic
-from cpullm.bench.conditions import Conditions, in_turn, median
-from cpullm.bench.growth import speed
+from cpullm.bench.conditions import Conditions, in_turn, median, say
 from cpullm.errors import MachineError
+from cpullm.measure import measure
 from cpullm.options import Setting
 from cpullm.records import row
 
@@ -34,7 +38,7 @@ _SIZES = (_Size("synthetic-1.1b", 512, 24, 3), _Size("synthetic-7b", 512, 12, 3)
 _TINY = (_Size("synthetic-tiny", 64, 4, 1),)
 
 
-def measure(conditions: Conditions) -> dict[str, Any]:
+def efficiency(conditions: Conditions) -> dict[str, Any]:
     """The shares at 1.1B and at 7B. Returns the part's record; without `gguf` the ratios are None with the reason."""
     square, n_bytes = (256, 1 << 22) if conditions.quick else (4096, 1 << 30)
     limits = partial(apart.call, rates, n_threads=conditions.n_threads, square=square, n_bytes=n_bytes)
@@ -123,3 +127,61 @@ def _blas() -> str:
     told: Any = np.show_config(mode="dicts")  # type: ignore[call-arg, unused-ignore]
     blas = told["Build Dependencies"]["blas"]
     return f"{blas['name']} {blas['version']}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """One measurement: a value on the horizontal axis of a curve, and what is computed for it."""
+
+    curve: str
+    value: int
+    setting: Setting
+    prompt_tokens: int
+    new_tokens: int
+    n_requests: int
+
+
+def growth(conditions: Conditions) -> dict[str, Any]:
+    """Every curve's points, each in a process of its own. Returns the part's record; what time forbids is left out."""
+    curves: dict[str, list[dict[str, Any]]] = {}
+    skipped = []
+    for point in _points(conditions):
+        if time.monotonic() > conditions.ends_at:
+            skipped.append(f"{point.curve} {point.value}")
+            continue
+        told = apart.call(
+            speed, model=str(conditions.engine_model), setting=row(point.setting), prompt_tokens=point.prompt_tokens,
+            new_tokens=point.new_tokens, n_requests=point.n_requests,
+        )  # fmt: skip
+        say(f"{point.curve}, {point.value}: {told['seconds']:.2f} s")
+        shape = {"prompt_tokens": point.prompt_tokens, "new_tokens": point.new_tokens, "requests": point.n_requests}
+        curves.setdefault(point.curve, []).append({"value": point.value, **shape, **told})
+    return {"ratios": {}, "curves": curves, "left_out_for_time": skipped}
+
+
+def speed(model: str, setting: dict[str, Any], prompt_tokens: int, new_tokens: int, n_requests: int) -> dict[str, Any]:
+    """`cpullm.measure.measure`, to be called in a process of its own."""
+    told = measure(
+        Path(model), Setting(**setting), prompt_tokens=prompt_tokens, new_tokens=new_tokens, n_requests=n_requests
+    )
+    return row(told)
+
+
+def _points(conditions: Conditions) -> Iterator[_Point]:
+    quick = conditions.quick
+    setting = conditions.setting()
+    for tokens in (64, 128) if quick else (256, 512, 1024, 2048, 4096, 8192):
+        new = 4 if quick else 32
+        yield _Point("tokens per document", tokens, conditions.setting(n_seq_max=1), tokens - new, new, 1)
+    for n in (1, 4) if quick else (1, 10, 100, 1000):
+        yield _Point("documents", n, setting, 56, 8, n)
+    for n in (1, 2) if quick else (1, 2, 4, 8, 16):
+        wide = conditions.setting(n_seq_max=n)
+        yield _Point("sequences", n, wide, *((32, 4, 2) if quick else (256, 64, 16)))
+    for n in range(1, conditions.n_threads + 1) if conditions.n_threads < 9 else _doubled(conditions.n_threads):
+        yield _Point("threads", n, conditions.setting(n_threads=n), *((32, 4, 2) if quick else (512, 64, 8)))
+
+
+def _doubled(most: int) -> list[int]:
+    """1, 2, 4 … and `most`."""
+    return sorted({*(2**i for i in range(most.bit_length())), most})
