@@ -129,6 +129,7 @@ _TABLES: dict[str, Callable[[Record], Iterator[str]]] = {
 
 
 _OURS, _OTHERS = "#1f6f8b", "#b8b8b8"
+_WIDE = 5.0  # times the least: more is drawn on a logarithmic axis
 
 
 def draw(results: Record, path: Path) -> bool:
@@ -158,10 +159,10 @@ def draw(results: Record, path: Path) -> bool:
 def _panels(parts: Record) -> list[Callable[[Any], None]]:
     panels: list[Callable[[Any], None]] = []
     if "compare" in parts:
-        panels += [
-            _bars(parts["compare"][kind], title)
-            for kind, title in (("equal_prompts", "equal prompts"), ("whole_chapters", "whole chapters"))
-        ]
+        equal, chapters = parts["compare"]["equal_prompts"], parts["compare"]["whole_chapters"]
+        shape = f"{equal['n_prompts']} prompts, {equal['prompt_tokens']} tokens in and {equal['new_tokens']} out each"
+        panels.append(_bars(equal, f"Requests a minute: {shape}"))
+        panels.append(_bars(chapters, f"Whole chapters a minute, {chapters['new_tokens']} tokens out each"))
     panels += [_curve(name, points) for name, points in parts.get("growth", {}).get("curves", {}).items()]
     return panels
 
@@ -170,30 +171,38 @@ def _bars(told: Record, title: str) -> Callable[[Any], None]:
     def draw_bars(place: Any) -> None:
         names = list(told["contestants"])[::-1]
         values = [told["contestants"][name]["requests_per_minute"] for name in names]
-        bars = place.barh(names, values, color=[_OURS if name == "cpullm" else _OTHERS for name in names])
-        place.bar_label(bars, fmt="%.1f", padding=3)
-        place.margins(x=0.12)
-        place.spines[["top", "right"]].set_visible(False)
-        place.set_title(f"{title}: requests a minute (median)", loc="left", fontsize=10)
+        colours = [_OURS if name == "cpullm" else _OTHERS for name in names]
+        bars = place.barh(names, values, height=0.14 * (1 + len(names)), color=colours)
+        place.bar_label(bars, fmt="%.1f", padding=4)
+        place.set_xticks([])  # every bar has its value
+        place.margins(x=0.12, y=0.15)
+        place.spines[["top", "right", "bottom"]].set_visible(False)
+        place.set_title(title, loc="left", fontsize=11)
 
     return draw_bars
 
 
 def _curve(name: str, points: list[Record]) -> Callable[[Any], None]:
+    """Seconds over a curve's values; from 0 up unless they grow so much that only a logarithm shows them."""
+
     def draw_curve(place: Any) -> None:
-        values = [point["value"] for point in points]
-        place.plot(values, [point["seconds"] for point in points], "o-", color=_OURS)
+        values, seconds = [point["value"] for point in points], [point["seconds"] for point in points]
+        wide = max(seconds) > _WIDE * min(seconds)
+        place.plot(values, seconds, "o-", color=_OURS)
         place.set_xscale("log", base=2)
-        place.set_yscale("log")
-        place.set_xticks(values, [str(value) for value in values])
+        place.set_xticks(values, [f"{value:,}" for value in values])
         place.xaxis.minorticks_off()
-        place.yaxis.set_ticks([], minor=True)
+        place.margins(x=0.08, y=0.25)
+        if wide:
+            place.set_yscale("log")
+            place.yaxis.set_ticks([], minor=True)
+        else:
+            place.set_ylim(0, 1.25 * max(seconds))
         place.set_yticks([])  # every point has its value
-        for value, point in zip(values, points, strict=True):
-            place.annotate(f"{point['seconds']:.3g}", (value, point["seconds"]), (0, 6), textcoords="offset points")
-        place.margins(y=0.2)
-        place.grid(alpha=0.3)
+        for point in zip(values, seconds, strict=True):
+            place.annotate(f"{point[1]:.3g} s", point, (0, 8), textcoords="offset points", ha="center")
+        place.grid(axis="x", alpha=0.3)
         place.spines[["top", "right"]].set_visible(False)
-        place.set_title(f"seconds by {name}", loc="left", fontsize=10)
+        place.set_title(f"Seconds by {name}{' (logarithmic)' if wide else ''}", loc="left", fontsize=11)
 
     return draw_curve
