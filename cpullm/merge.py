@@ -88,7 +88,7 @@ class Merging:
         made = [(question, [self._request(question, text) for text in question.texts]) for question in questions]
         # The same text twice is one request: its id is its content.
         unique = {request.id: request for _, requests in made for request in requests}
-        packed = plan.pack(list(unique.values()), self._plan.options.group_tokens)
+        packed = plan.pack(list(unique.values()), self._plan.group_tokens)
         started = time.monotonic()
         names = tuple(dict.fromkeys(question.state.asked.task.name for question in questions))
         unit = "windows" if level == 0 else f"merges, level {level}"

@@ -29,24 +29,24 @@ class Options:
         "catalog, or 2048", low=64, high=1_000_000,
     )  # fmt: skip
     temperature: float | None = _option(
-        None, "0 takes the likeliest token, above it tokens are drawn; by default the model's own from the catalog, "
+        None, "0 takes the likeliest token, above it tokens are drawn; by default the task's or the model's own, "
         "or 0", low=0.0, high=2.0,
     )  # fmt: skip
     top_p: float | None = _option(
-        None, "draw from the likeliest tokens with this total probability; by default the model's own, or 0.95",
-        low=0.01, high=1.0,
+        None, "draw from the likeliest tokens with this total probability; by default the task's or the model's "
+        "own, or 0.95", low=0.01, high=1.0,
     )  # fmt: skip
     min_p: float | None = _option(
-        None, "draw only tokens this likely, as a share of the likeliest; by default the model's own, or 0 (off)",
-        low=0.0, high=1.0,
+        None, "draw only tokens this likely, as a share of the likeliest; by default the task's or the "
+        "model's own, or 0 (off)", low=0.0, high=1.0,
     )  # fmt: skip
     repeat_penalty: float | None = _option(
-        None, "divides the likelihood of the last 64 tokens' repeats, 1 is off; by default the model's own, or 1.1",
-        low=1.0, high=2.0,
+        None, "divides the likelihood of the last 64 tokens' repeats, 1 is off; by default the task's or the model's "
+        "own, or 1.1", low=1.0, high=2.0,
     )  # fmt: skip
     dry_multiplier: float | None = _option(
         None, "strength of DRY, which makes a repeated run of tokens less likely the longer it gets; by default the "
-        "model's own, or 0 (off)", low=0.0, high=5.0,
+        "task's or the model's own, or 0 (off)", low=0.0, high=5.0,
     )  # fmt: skip
     seed: int = _option(0, "seed of the draw; each request draws by it and its own id", low=0, high=2**32 - 2)
     n_seq_max: int | None = _option(
@@ -70,9 +70,10 @@ class Options:
         "`cpullm tune` found, or yes"
     )  # fmt: skip
     tuned: bool = _option(True, "use what `cpullm tune` found for the model on this CPU, if it was run")
-    group_tokens: int = _option(
-        8192, "tokens packed into one group, the unit of work of a Spark task", low=256, high=10_000_000
-    )
+    group_tokens: int | None = _option(
+        None, "tokens packed into one group, the unit of work of a Spark task; by default twice the requests that one "
+        "engine decodes together", low=256, high=10_000_000,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         _check_numbers(self)
@@ -209,6 +210,10 @@ class Sampling:
     dry_multiplier: float = 0.0
     seed: int = 0
     grammar: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "top_p", "min_p", "repeat_penalty", "dry_multiplier"):
+            object.__setattr__(self, name, float(getattr(self, name)))  # 0 and 0.0 are one, and must give one id
 
 
 @dataclass(frozen=True, slots=True)

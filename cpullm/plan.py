@@ -11,6 +11,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import TYPE_CHECKING
 
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import OptionError
@@ -18,6 +19,9 @@ from cpullm.options import Job, Options, Sampling
 from cpullm.records import Chunk, Prompt, Request
 from cpullm.tasks import TaskPrompts
 from cpullm.tasks.task import DEFAULT_MAX_TOKENS
+
+if TYPE_CHECKING:
+    from cpullm.tune import Tuned
 
 DEFAULT_WINDOW_TOKENS = 2048
 # A decoded token takes about as long as three prefilled ones with four sequences on two cores (500 and 167 tokens/s
@@ -53,6 +57,17 @@ class Plan:
     job: Job
     options: Options
     text_tokens: int
+    tuned: Tuned | None = None
+
+    @property
+    def group_tokens(self) -> int:
+        """The size of a group: if not given, twice as many requests as an engine decodes together.
+
+        With fewer the engine is seldom full; with more there is less to spread.
+        """
+        share = self.budget
+        request = share.overhead_tokens + share.text_tokens + DECODE_COST * share.max_tokens
+        return self.options.group_tokens or 2 * self.job.engine.setting.n_seq_max * request
 
     @property
     def n_windows(self) -> int:

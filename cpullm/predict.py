@@ -92,7 +92,7 @@ def job(prepared: plan.Plan, vocabulary: Vocabulary) -> list[Level]:
     """The levels of a job that is planned."""
     chunks = [[vocabulary.count_tokens(window) for window in windows] for windows in prepared.windows]
     asked = [_asked(prompts, vocabulary) for prompts in prepared.tasks]
-    return levels(chunks, asked, prepared.budget.text_tokens, prepared.options.group_tokens)
+    return levels(chunks, asked, prepared.budget.text_tokens, prepared.group_tokens)
 
 
 def _asked(prompts: TaskPrompts, vocabulary: Vocabulary) -> Asked:

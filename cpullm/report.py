@@ -133,7 +133,7 @@ def _readable(text: str) -> str:
         return text
     try:
         value = json.loads(text)
-    except ValueError:  # a text that only begins so
+    except (ValueError, RecursionError):  # a text that only begins so
         return text
     if isinstance(value, dict):
         return "\n\n".join(f"{name}: {_phrase(part)}" for name, part in value.items())

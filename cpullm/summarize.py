@@ -107,7 +107,7 @@ def prepare(
         raise InputError("There is nothing to summarize: all of the source is front or back matter.")
     from cpullm.engine.llama import LlamaModel
 
-    resolved, setting = _tuned(catalog.resolve_model(model, progress=progress), options)
+    resolved, setting, tuned = _tuned(catalog.resolve_model(model, progress=progress), options)
     entry = resolved.entry
     with LlamaModel(resolved.path, vocab_only=True) as vocabulary:
         asked = _prompts(tasks, options, entry, vocabulary)
@@ -122,17 +122,17 @@ def prepare(
         setting=setting,
     )
     return plan.Plan(
-        chunks, left_out, windows, asked, budget, resolved, Job(engine, samplings), options, text_tokens
+        chunks, left_out, windows, asked, budget, resolved, Job(engine, samplings), options, text_tokens, tuned
     )  # fmt: skip
 
 
-def _tuned(resolved: ResolvedModel, options: Options) -> tuple[ResolvedModel, Setting]:
+def _tuned(resolved: ResolvedModel, options: Options) -> tuple[ResolvedModel, Setting, tune.Tuned | None]:
     """The file to use and how to compute: what `cpullm tune` found for this model and CPU, and what was given."""
     found = tune.stored(resolved.sha256) if options.tuned else None
     if found is None:
-        return resolved, options.setting(Setting())
+        return resolved, options.setting(Setting()), None
     model = ResolvedModel(found.model or resolved.path, found.model_sha256, resolved.entry)
-    return model, options.setting(found.setting)
+    return model, options.setting(found.setting), found
 
 
 def _prompts(
@@ -203,6 +203,8 @@ def _placed(prepared: plan.Plan, spark: SparkSession | None) -> plan.Plan:
     """The plan where it is to run. What cannot fit here is refused; executors elsewhere look for themselves."""
     from cpullm import spark as on_spark
 
+    if spark is not None and not hasattr(spark, "_jsc"):
+        raise OptionError("spark is a Spark Connect session, which cannot ship the model; pass a classic SparkSession.")
     n_engines = 1 if spark is None else on_spark.engines_here(spark)
     if n_engines:
         memory.check(prepared.model.path, prepared.job.engine, budget=prepared.budget, n_engines=n_engines)
@@ -219,8 +221,6 @@ def _run_on(spark: SparkSession | None) -> Run:
         return worker.run
     from cpullm import spark as on_spark
 
-    if not hasattr(spark, "_jsc"):
-        raise OptionError("spark is a Spark Connect session, which cannot ship the model; pass a classic SparkSession.")
     return lambda requests, job, on_progress: on_spark.run(spark, requests, job, on_progress)
 
 

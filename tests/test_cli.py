@@ -123,6 +123,10 @@ class TestSplit:
             done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
         assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "No space left" in done.stderr
 
+    def test_a_closed_output_is_no_failure(self, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdout", None)
+        assert main(["split", str(book)]) == 0
+
     def test_what_a_terminal_would_obey_is_not_shown(self, book: Path, capsys: pytest.CaptureFixture[str]) -> None:
         book.write_text("A \x1b[31mred text.", encoding="utf-8")
         assert main(["split", str(book)]) == 0

@@ -124,7 +124,10 @@ def test_for_a_cluster_the_overhead_of_an_executor_is_told(book: str, capsys: py
 
 
 @pytest.mark.parametrize("executors", ["0", "1,x", ""])
-def test_counts_of_executors_that_are_none_are_wrong_usage(book: str, executors: str) -> None:
+def test_counts_of_executors_that_are_none_are_wrong_usage(
+    book: str, capsys: pytest.CaptureFixture[str], executors: str
+) -> None:
     with pytest.raises(SystemExit) as raised:
         main(["plan", book, "--executors", executors])
     assert raised.value.code == 2
+    assert "numbers from 1 to 100000, as 1,10,100" in capsys.readouterr().err

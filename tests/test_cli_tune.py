@@ -20,6 +20,7 @@ pytestmark = pytest.mark.model
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(catalog, "home", lambda: tmp_path)
+    monkeypatch.setattr(store, "path", lambda: tmp_path / "models" / "tuned.json")
     (tmp_path / "models").mkdir()
     return tmp_path
 

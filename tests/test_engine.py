@@ -228,3 +228,9 @@ def test_a_loop_harms_no_neighbour() -> None:
     looping, talking = Sequence([100], 100), Sequence([101], 100)
     list(Engine(runner).generate([looping, talking]))
     assert talking.tokens == list(range(300, 400))
+
+
+def test_a_model_whose_state_cannot_be_cut_computes_every_prompt_whole() -> None:
+    runner = FakeRunner(n_seq_max=2, keeps_beginnings=False)
+    finished = list(Engine(runner).generate([_asked(100 + i, max_tokens=1) for i in range(3)]))
+    assert [sequence.n_shared for sequence in finished] == [0, 0, 0]

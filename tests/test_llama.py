@@ -118,6 +118,14 @@ class TestGenerate:
         assert first == again
 
 
+class TestDeadEnd:
+    def test_a_grammar_that_no_token_follows_ends_its_answer_and_not_the_process(self, model: LlamaModel) -> None:
+        nowhere = Sampling(grammar='root ::= "a" [\\x00] "b"')
+        (sequence,) = _generate(model, QUESTIONS[:1], n_seq_max=1, sampling=nowhere)
+        assert sequence.finish_reason is FinishReason.STOP
+        assert model.detokenize(sequence.tokens) == "a"
+
+
 class TestLoad:
     @pytest.fixture(params=["truncated", "text", "empty", "missing", "folder"])
     def bad(self, request: pytest.FixtureRequest, starter: Path, tmp_path: Path) -> Path:

@@ -169,6 +169,13 @@ class TestCheck:
         with pytest.raises(MachineError):
             memory.check(starter, self._changed(f"--n-seq-max {int(found[1]) + 1}", starter), free=free)
 
+    def test_a_window_that_is_shortened_beside_other_changes_is_no_shorter_than_need_be(self, starter: Path) -> None:
+        setting = Setting(n_seq_max=2, n_ubatch=2048)
+        least = self._changed("--n-seq-max 1 --kv-type q8_0 --flash-attn --window-tokens 1000", starter)
+        free = memory.estimate(starter, replace(least, setting=replace(least.setting, n_ubatch=2048))).total
+        found = re.search(r"it fits with (--n-seq-max 1 .*--window-tokens (\d+))", self._line(starter, free, setting))
+        assert found and int(found[2]) >= 1000
+
     def test_where_nothing_fits_the_least_need_is_told(self, starter: Path) -> None:
         line = self._line(starter, 200_000_000)
         assert "at its smallest (--n-seq-max 1" in line and "take a smaller model" in line

@@ -98,7 +98,8 @@ def test_a_failed_batch_ends_its_own_sequences_only() -> None:
     scheduler.add(second)
     assert scheduler.fail(scheduler.next_batch(), "broken") == [first]
     assert (first.finish_reason, first.error) == (FinishReason.ERROR, "broken")
-    assert second.status is Status.RUNNING
+    assert second.status is Status.WAITING
+    assert [sequence for sequence, _ in scheduler.next_batch().parts] == [second]
 
 
 def test_a_wrong_number_of_sampled_tokens_is_noticed() -> None:
@@ -119,10 +120,10 @@ def test_places_are_never_exceeded_and_all_come_back(
         _step(scheduler)
         places = [sequence.seq_id for sequence in scheduler.running]
         assert len(places) == len(set(places)) <= n_seq_max
-    again = [Sequence([5], 1) for _ in range(n_seq_max)]
+    again = [Sequence([5], 9) for _ in range(n_seq_max)]
     for sequence in again:
         scheduler.add(sequence)
-    scheduler.next_batch()
+        _step(scheduler)
     assert sorted(sequence.seq_id for sequence in again if sequence.seq_id is not None) == list(range(n_seq_max))
 
 

@@ -97,6 +97,13 @@ class TestTask:
             ({"max_tokens": None}, "must be numbers"),
             ({"sampling": {"temperature": 9}}, "temperature must be from"),
             ({"sampling": {"seed": 1}}, "sampling has no 'seed'"),
+            ({"sampling": None}, "sampling must be names and numbers"),
+            ({"sampling": [("temperature", 1)]}, "sampling must be names and numbers"),
+            ({"join": "majority", "choices": ("a", " b")}, "white space around"),
+            ({"join": "majority", "choices": ("a", "\n")}, "white space around"),
+            ({"join": "majority", "choices": ("a", "\ud800")}, "no Unicode"),
+            ({"grammar": 'root ::= "\ud800"'}, "no Unicode"),
+            ({"ask": "\ud800{text}"}, "no Unicode"),
         ],
     )
     def test_what_cannot_work_is_refused_in_one_line_that_names_the_task(
@@ -174,6 +181,10 @@ grammar = root ::= word
         with pytest.raises(OptionError) as raised:
             tasks.find(str(path))
         assert said in str(raised.value) and "mine" in str(raised.value) and "\n" not in str(raised.value)
+
+    def test_a_path_that_no_file_can_have_is_refused(self) -> None:
+        with pytest.raises(OptionError, match="cannot be read: embedded null"):
+            tasks.find("a\0.ini")
 
     def test_a_file_that_cannot_be_read_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(OptionError, match=r"none\.ini cannot be read: No such file"):

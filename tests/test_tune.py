@@ -169,6 +169,7 @@ TUNED = tune.Tuned(
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(catalog, "home", lambda: tmp_path)
+    monkeypatch.setattr(store, "path", lambda: tmp_path / "models" / "tuned.json")
     return tmp_path
 
 
@@ -182,6 +183,15 @@ class TestStore:
         assert tune.stored("b" * 64, "a CPU") is None
         assert tune.stored("a" * 64, "another CPU") is None
         assert tune.stored("a" * 64) is None
+
+    def test_where_nothing_can_be_stored_nothing_is_measured(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def read_only(**_: object) -> None:
+            raise OSError(30, "Read-only file system")
+
+        monkeypatch.setattr(store, "TemporaryFile", read_only)
+        monkeypatch.setattr(catalog, "resolve_model", lambda *_, **__: catalog.ResolvedModel(home, "a" * 64, None))
+        with pytest.raises(MachineError, match=r"tuned\.json could not be written \(Read-only"):
+            tune.tune("any", told=lambda *_: pytest.fail("something was measured"))
 
     def test_what_is_known_of_others_stays(self, home: Path) -> None:
         other = dataclasses.replace(TUNED, cpu="another CPU", model_sha256="b" * 64)
@@ -236,6 +246,28 @@ class TestStore:
     ) -> None:
         store.store("a" * 64, TUNED)
         store.path().write_text(store.path().read_text().replace('"kv_type": "f16"', '"kv_typ": "f16"'))
+        assert tune.stored("a" * 64, "a CPU") is None
+        _one_warning(capsys)
+
+    @pytest.mark.parametrize(
+        ("was", "is_now"),
+        [
+            ('"n_seq_max": 8', '"n_seq_max": 0'),
+            ('"n_seq_max": 8', '"n_seq_max": "8"'),
+            ('"n_seq_max": 8', '"n_seq_max": null'),
+            ('"flash_attn": true', '"flash_attn": "yes"'),
+            ('"prefill_tokens_per_second": 700.0', '"prefill_tokens_per_second": 0'),
+            ('"decode_tokens_per_second": 200.0', '"decode_tokens_per_second": NaN'),
+            ('"decode_tokens_per_second": 200.0', '"decode_tokens_per_second": "fast"'),
+            ('"load_seconds": 0.3', '"load_seconds": -1'),
+            ('"model": null', '"model": ""'),
+        ],
+    )
+    def test_values_that_cannot_be_are_ignored_with_one_line(
+        self, home: Path, capsys: pytest.CaptureFixture[str], was: str, is_now: str
+    ) -> None:
+        store.store("a" * 64, TUNED)
+        store.path().write_text(store.path().read_text().replace(was, is_now))
         assert tune.stored("a" * 64, "a CPU") is None
         _one_warning(capsys)
 
@@ -315,6 +347,17 @@ class TestSiblings:
         with pytest.raises(MachineError, match=r"GB are needed in .*models"):
             sibling.write(10**15)
         assert list((home / "models").iterdir()) == []
+
+    def test_a_draft_that_nobody_can_be_writing_any_more_is_deleted(self, home: Path) -> None:
+        sibling = siblings.Sibling(Path("model.gguf"), "a" * 64, "Q8_0")
+        (home / "models").mkdir()
+        old, young = (home / "models" / f".model.Q8_0.gguf.{process}" for process in (1, 2))
+        for draft in old, young:
+            draft.write_bytes(b"half")
+        os.utime(old, (0, 0))
+        with pytest.raises(MachineError, match="are needed"):
+            sibling.write(10**15)
+        assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_busy_processes_end_with_the_block() -> None:

@@ -14,7 +14,7 @@ from cpullm.bench.contestants import OURS, RECIPE, Contestant, Variant, all_cont
 from cpullm.errors import CpullmError
 
 _N_TRIALS = 2  # in turn
-_NEAR = 1.15  # times the fastest one's seconds: tried again
+_NEAR = 1.1  # times the fastest one's seconds: tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ def measure(conditions: Conditions) -> dict[str, Any]:
     formats = {"as it is": conditions.model} if conditions.quick else files.formats(conditions.model)
     chosen, missing = _choose(conditions, formats, prompts, form.new_tokens)
     equal = _equal(chosen, prompts, form, conditions.until(0.7).ends_at)
-    chapters, on_chapters = _chapters(conditions, book, chosen[OURS][1], form)
+    readers = _readers(chosen[OURS][1], conditions.model, form.n_chapters)
+    chapters, on_chapters = _chapters(conditions, book, readers, form)
     ours = median(equal[OURS])
     ratios = {
         contestant.ratio: median(equal[name]) / ours for name, (contestant, _) in chosen.items() if contestant.ratio
@@ -60,7 +61,7 @@ def measure(conditions: Conditions) -> dict[str, Any]:
         "whole_chapters": {
             "n_prompts": len(chapters), "prompt_tokens": [len(chapter) for chapter in chapters],
             "new_tokens": form.new_tokens,
-            "contestants": _told(on_chapters, {OURS: chosen[OURS][1], RECIPE: _recipe(chosen[OURS][1])}, chapters),
+            "contestants": _told(on_chapters, {name: variant for name, (_, variant) in readers.items()}, chapters),
         },
     }  # fmt: skip
 
@@ -96,8 +97,8 @@ def _best(
     settings = contestant.settings(conditions, len(prompts))
     if conditions.quick:
         return Variant(names[0], formats[names[0]], settings[0])
-    short = [prompt[: len(prompt) // 2] for prompt in prompts]
-    try_out = partial(_try_out, contestant, prompts=short, new_tokens=new_tokens // 2)
+    short = [prompt[: len(prompt) // 3] for prompt in prompts]
+    try_out = partial(_try_out, contestant, prompts=short, new_tokens=new_tokens // 3)
     best = try_out([Variant(name, formats[name], settings[0]) for name in names])
     return try_out([best, *(Variant(best.format, best.model, setting) for setting in settings[1:])])
 
@@ -137,24 +138,29 @@ def _equal(
     return runs
 
 
-def _chapters(
-    conditions: Conditions, book: workload.Book, variant: Variant, form: Form
-) -> tuple[list[list[int]], dict[str, list[dict[str, Any]]]]:
-    """Whole chapters, each computed as one prompt, by this engine and the seed recipe with the same file."""
-    cut = workload.equal_prompts if conditions.quick else workload.whole_chapters
-    chapters = cut(variant.model, book, form.n_chapters, form.chapter_tokens)
-    ours = Variant(variant.format, variant.model, variant.setting | {"n_seq_max": min(4, len(chapters))})
-    contestant = next(one for one in all_contestants() if one.name == OURS)
+def _readers(ours: Variant, model: Path, n_chapters: int) -> dict[str, tuple[Contestant, Variant]]:
+    """Who reads whole chapters: this engine, and the seed recipe with the same file and with the model's as it is."""
     recipe = Contestant(RECIPE, None, peers.recipe, lambda: None, lambda *_: [{}])
+    readers = {
+        OURS: (all_contestants()[0], Variant(ours.format, ours.model, ours.setting | {"n_seq_max": n_chapters})),
+        RECIPE: (recipe, Variant(ours.format, ours.model, {})),
+    }
+    if ours.model != model:
+        readers[f"{RECIPE}, as it is"] = (recipe, Variant("as it is", model, {}))
+    return readers
+
+
+def _chapters(
+    conditions: Conditions, book: workload.Book, readers: dict[str, tuple[Contestant, Variant]], form: Form
+) -> tuple[list[list[int]], dict[str, list[dict[str, Any]]]]:
+    """Whole chapters, each computed as one prompt, and everyone's runs in turn."""
+    cut = workload.equal_prompts if conditions.quick else workload.whole_chapters
+    chapters = cut(conditions.model, book, form.n_chapters, form.chapter_tokens)
     runs = {
-        OURS: partial(_run, contestant, ours, chapters, form.new_tokens),
-        RECIPE: partial(_run, recipe, _recipe(variant), chapters, form.new_tokens),
+        name: partial(_run, contestant, variant, chapters, form.new_tokens)
+        for name, (contestant, variant) in readers.items()
     }
     return chapters, in_turn(runs, form.n_repeats, conditions.ends_at)
-
-
-def _recipe(variant: Variant) -> Variant:
-    return Variant(variant.format, variant.model, {})
 
 
 def _with_loading(runs: list[dict[str, Any]]) -> float:

@@ -20,6 +20,7 @@ from cpullm.options import Setting
 from cpullm.worker import usable_cpus
 
 PART_SECONDS = 540.0
+_PACKAGES = ("cpullm", "llama-cpp-python", "openvino-genai", "ctranslate2", "pyspark", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,6 @@ def median(runs: list[dict[str, Any]], key: str = "seconds") -> float:
 def say(text: str) -> None:
     """One line for the person who waits, on standard error."""
     print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-_PACKAGES = ("cpullm", "llama-cpp-python", "openvino-genai", "ctranslate2", "pyspark", "numpy")
 
 
 def facts() -> dict[str, Any]:

@@ -86,7 +86,7 @@ def _ours(conditions: Conditions, n_prompts: int) -> list[dict[str, Any]]:
     settings = [
         conditions.setting(n_seq_max=min(conditions.tuned.n_seq_max, n_prompts)),
         *(replace(one, n_ubatch=512, flash_attn=True) for one in (wide, narrow)),
-        *(replace(one, n_ubatch=256, flash_attn=False) for one in (wide, narrow)),
+        replace(wide, n_ubatch=256, flash_attn=False),
     ]
     return [asdict(setting) for setting in dict.fromkeys(settings)]
 
@@ -95,14 +95,14 @@ def _loop(conditions: Conditions, _n_prompts: int) -> list[dict[str, Any]]:
     n = conditions.n_threads
     return [
         {"n_threads": n, "n_threads_batch": n, "n_batch": 2048, "n_ubatch": size, "flash_attn": flash}
-        for size, flash in ((256, False), (512, False), (512, True))
+        for size, flash in ((512, True), (256, False))
     ]
 
 
 def _server(conditions: Conditions, n_prompts: int) -> list[dict[str, Any]]:
     return [
         {"n_threads": conditions.n_threads, "n_parallel": min(8, n_prompts), "n_ubatch": size, "flash_attn": flash}
-        for size, flash in ((256, False), (512, False), (512, True))
+        for size, flash in ((512, True), (256, False))
     ]
 
 
@@ -168,6 +168,7 @@ class _Watched:
 
     def __init__(self, runner: Runner) -> None:
         self.n_seq_max, self.n_ctx, self.n_ubatch = runner.n_seq_max, runner.n_ctx, runner.n_ubatch
+        self.keeps_beginnings = runner.keeps_beginnings
         self.prefill_seconds = self.decode_seconds = 0.0
         self._runner = runner
 

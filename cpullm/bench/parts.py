@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ RATIOS_OF = {
 }
 RATIOS = tuple(ratio for ratios in RATIOS_OF.values() for ratio in ratios)
 NOT_MEASURED = "not measured yet"
+_BUSY = 1.75  # load average for each CPU, of which the measured engine makes 1
 
 PARTS: dict[str, Callable[[Conditions], dict[str, Any]]] = {
     "split": split.measure,
@@ -39,6 +41,10 @@ def run(name: str, conditions: Conditions, path: Path, **given: Any) -> dict[str
     say(f"part {name}")
     machine_facts = facts()
     told = PARTS[name](conditions.begun(), **given)
+    machine_facts["load_average_after"] = list(os.getloadavg())
+    busiest = max(machine_facts["load_average_before"][0], machine_facts["load_average_after"][0])
+    if busiest > _BUSY * conditions.n_threads:
+        say("other work ran on this machine: these figures mean little, measure again when it is quiet")
     results = add(load(path) if path.exists() else {}, name, told, machine_facts | {"model": conditions.model.name})
     write_text(path, json.dumps(results, indent=1) + "\n")
     return results

@@ -19,7 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser().parse_args(argv)
         status = int(arguments.command(arguments))
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None: the caller has closed it, and nothing is printed
+            sys.stdout.flush()
         return status
     except CpullmError as error:
         print(f"cpullm: {error}", file=sys.stderr)

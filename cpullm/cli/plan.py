@@ -13,6 +13,7 @@ from cpullm.cli import summarize
 
 NO_RATES = "no seconds: run `cpullm tune {model}` first, they are predicted from what it measures"
 
+MOST_EXECUTORS = 100_000
 OTHER = "predicted from the rates of the tuned setting; this job would use another one"
 
 
@@ -31,14 +32,14 @@ def add(commands: Any) -> None:
 
 
 def _counts(text: str) -> list[int]:
-    counts = [int(count) for count in text.split(",")]
-    if not all(0 < count <= 100_000 for count in counts):
-        raise ValueError
+    counts = [int(count) if count.strip().isdecimal() else 0 for count in text.split(",")]
+    if not all(0 < count <= MOST_EXECUTORS for count in counts):
+        raise argparse.ArgumentTypeError(f"{text!r} are no numbers from 1 to {MOST_EXECUTORS}, as 1,10,100")
     return counts
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from cpullm import predict, tune
+    from cpullm import predict
     from cpullm.engine.llama import LlamaModel
 
     # Of the flags that a run has, this only says where it would run.
@@ -47,7 +48,7 @@ def _plan(arguments: argparse.Namespace) -> int:
         prepared, dropped = summarize.planned(arguments, summarize.Session(arguments.master, stack))
         vocabulary = stack.enter_context(LlamaModel(prepared.model.path, vocab_only=True))
         levels = predict.job(prepared, vocabulary)
-    tuned = tune.stored(prepared.model.sha256)
+    tuned = prepared.tuned
     rates = _rates(tuned) if tuned else None
     times = {n: predict.seconds(levels, rates, n) for n in arguments.executors} if rates else {}
     need, refusal, free = _memory(prepared, arguments.master)

@@ -143,11 +143,9 @@ def plan_lines(arguments: argparse.Namespace, prepared: Any, dropped: Any) -> st
 
 
 def _tuning(prepared: Any) -> str:
-    from cpullm import tune
-
     if not prepared.options.tuned:
         return "the default setting"
-    tuned = tune.stored(prepared.model.sha256)
+    tuned = prepared.tuned
     return f"as tuned on {tuned.date}" if tuned else "not tuned for this CPU yet: `cpullm tune`"
 
 

@@ -17,6 +17,7 @@ class Runner(Protocol):
     n_ctx: int
     n_ubatch: int
     end_tokens: frozenset[int]
+    keeps_beginnings: bool
 
     def enter(self, entry: Entry) -> None:
         """Make a place ready for a sequence: what it shares stays or is copied, the rest is forgotten."""
@@ -43,6 +44,8 @@ class Engine:
         scheduler = self._scheduler
         try:
             for sequence in sequences:
+                if not self._runner.keeps_beginnings:
+                    sequence.cuts = ()
                 if not scheduler.add(sequence):
                     yield sequence
             while not scheduler.is_finished():

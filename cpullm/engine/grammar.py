@@ -17,6 +17,8 @@ def from_schema(schema: Mapping[str, Any]) -> str:
     """The GBNF of a JSON schema, by the bindings' own converter. Raises OptionError for a schema it cannot read."""
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 
+    from cpullm.engine import bindings  # noqa: F401 - loads llama_cpp as it is to be loaded
+
     try:
         grammar = str(json_schema_to_gbnf(json.dumps(schema)))
     except Exception as error:  # the converter raises whatever a schema makes it stumble over

@@ -177,6 +177,8 @@ class LlamaRunner:
         self.n_ctx = options.n_ctx
         self.n_ubatch = min(setting.n_ubatch, options.n_ctx)
         self.end_tokens = model.end_tokens
+        # A recurrent state holds all that was read: no part of it can be kept, or taken back.
+        self.keeps_beginnings = not (c.llama_model_is_recurrent(model.handle) or c.llama_model_is_hybrid(model.handle))
         self._model = model
         self._samplers: dict[int, Sampler] = {}
         self._stack = ExitStack()
@@ -197,7 +199,8 @@ class LlamaRunner:
         """Keep, or copy from another stream, the KV of the entering sequence's first tokens; drop the rest."""
         if entry.source != entry.seq_id:
             c.llama_memory_seq_cp(self._memory, entry.source, entry.seq_id, -1, -1)
-        c.llama_memory_seq_rm(self._memory, entry.seq_id, entry.n_kept, -1)
+        if not c.llama_memory_seq_rm(self._memory, entry.seq_id, entry.n_kept or -1, -1):
+            raise EngineError(f"llama.cpp cannot keep {entry.n_kept} tokens of what place {entry.seq_id} holds.")
 
     def decode(self, batch: Batch) -> list[int]:
         """Compute the rows and sample one token per output."""

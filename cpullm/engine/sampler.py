@@ -27,6 +27,7 @@ class Sampler:
 
     def __init__(self, model: LlamaModel, sampling: Sampling) -> None:
         self._n_vocab = model.n_vocab
+        self._end = min(model.end_tokens, default=-1)
         self._grammar: Any = None
         if sampling.grammar is not None:
             self._grammar = c.llama_sampler_init_grammar(model.vocabulary, sampling.grammar.encode(), b"root")
@@ -45,6 +46,8 @@ class Sampler:
             candidates = _candidates(logits)
             c.llama_sampler_apply(self._grammar, ctypes.byref(_array(candidates)))
             token = self._choose(candidates)
+            if not self._allows(token):
+                return self._end  # no token goes on from here: llama.cpp would abort the process
         c.llama_sampler_accept(self._grammar, token)
         c.llama_sampler_accept(self._chain, token)
         return token

@@ -66,7 +66,7 @@ class _Search:
         if enough:
             return f"it fits with {', or '.join(enough)}"
         flags, least = [], engine
-        for change in _smallest(engine, budget):
+        for change in self._smallest(budget):
             with suppress(EngineError):
                 both = change(least)
                 if self._total(both.engine) >= self._total(least):
@@ -77,6 +77,17 @@ class _Search:
                 return f"it fits with {' '.join(flags)}"
         smallest = f"at its smallest ({' '.join(flags)}) it needs" if flags else "it cannot do with less than"
         return f"{smallest} {gigabytes(self._total(least))}: take a smaller model or a machine with more memory"
+
+    def _smallest(self, budget: Budget | None) -> list[Callable[[EngineOptions], _Change]]:
+        """Each kind of change at its utmost, in the order in which they cost least speed or quality.
+
+        The last, the window, is shortened no more than need be, if that is enough.
+        """
+        changes: list[Callable[[EngineOptions], _Change]] = [lambda least: _sequences(least, 1), _small_kv, _as_in_file]
+        if budget is not None and _least_window(budget) < budget.text_tokens:
+            shortest = _least_window(budget)
+            changes.append(lambda least: self._longest_window(least, budget) or _window(least, budget, shortest))
+        return changes
 
     def _largest(self, engine: EngineOptions, budget: Budget | None) -> Iterator[_Change]:
         """Of each kind of change the mildest that is enough."""
@@ -105,14 +116,6 @@ class _Search:
 
     def _total(self, engine: EngineOptions) -> int:
         return self._needs.of(engine).of_engines(self._n_engines).total
-
-
-def _smallest(engine: EngineOptions, budget: Budget | None) -> list[Callable[[EngineOptions], _Change]]:
-    """Each kind of change at its utmost, in the order in which they cost least speed or quality."""
-    changes: list[Callable[[EngineOptions], _Change]] = [lambda least: _sequences(least, 1), _small_kv, _as_in_file]
-    if budget is not None and _least_window(budget) < budget.text_tokens:
-        changes.append(lambda least: _window(least, budget, _least_window(budget)))
-    return changes
 
 
 def _sequences(engine: EngineOptions, n: int) -> _Change:

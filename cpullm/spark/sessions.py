@@ -66,9 +66,8 @@ def local_cpus(master: str) -> int | None:
 def engines_here(spark: SparkSession) -> int:
     """How many engines a session runs at once on this machine: as many as a local one has tasks, none on a cluster."""
     context = spark.sparkContext
-    if local_cpus(str(context.master)) is None:
-        return 0
-    return max(1, context.defaultParallelism // int(context.getConf().get("spark.task.cpus", "1")))
+    n_cpus = local_cpus(str(context.master))
+    return 0 if n_cpus is None else max(1, n_cpus // int(context.getConf().get("spark.task.cpus", "1")))
 
 
 def check_java() -> None:

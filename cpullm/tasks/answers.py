@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from cpullm.records import FinishReason
+from cpullm.records import FinishReason, encodable
 from cpullm.tasks.task import Task
 
 
@@ -43,12 +43,12 @@ def join(task: Task, answers: Sequence[str]) -> list[str]:
     if task.join == "union":
         items = [item for answer in answers for item in _parsed(answer) or []]
         once = {json.dumps(item, sort_keys=True): item for item in items}
-        return [json.dumps(list(once.values()), ensure_ascii=False)]
+        return [encodable(json.dumps(list(once.values()), ensure_ascii=False))]
     return ["\n\n".join(answers)]
 
 
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -22,6 +22,8 @@ def read(path: Path) -> Task:
         raise OptionError(f"the task {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
         raise OptionError(f"the task {path} cannot be read: it is no UTF-8 text.") from None
+    except ValueError as error:  # a path that no file can have
+        raise OptionError(f"the task {str(path)!r} cannot be read: {error}.") from None
     return parse(path.stem, text)
 
 

@@ -60,12 +60,22 @@ class Task:
 def _check_wording(key: str, words: Any) -> None:
     if not isinstance(words, str):
         raise OptionError(f"{key} must be a text, got {words!r}.")
+    _check_unicode(key, words)
     found = words.count(PLACEHOLDER)
     if found != 1:
         raise OptionError(f"{key} must hold {PLACEHOLDER} once, where the text goes; found it {found} times.")
 
 
-def _check_numbers(max_tokens: Any, sampling: Mapping[str, Any]) -> None:
+def _check_unicode(key: str, text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise OptionError(f"{key} holds half a character, which is no Unicode text, got {text!r}.") from None
+
+
+def _check_numbers(max_tokens: Any, sampling: Any) -> None:
+    if not isinstance(sampling, Mapping):
+        raise OptionError(f"sampling must be names and numbers, as {{'temperature': 0.5}}, got {sampling!r}.")
     unknown = [name for name in sampling if name not in SAMPLING]
     if unknown:
         raise OptionError(f"sampling has no {unknown[0]!r}; there are {', '.join(SAMPLING)}.")
@@ -77,6 +87,10 @@ def _check_numbers(max_tokens: Any, sampling: Mapping[str, Any]) -> None:
 def _choices(choices: Any) -> tuple[str, ...]:
     if not isinstance(choices, (tuple, list)) or not all(isinstance(choice, str) and choice for choice in choices):
         raise OptionError(f"choices must be texts, as ('yes', 'no'), got {choices!r}.")
+    for choice in choices:
+        _check_unicode("choices", choice)
+        if choice != choice.strip():  # answers come without
+            raise OptionError(f"choices must be without white space around them, got {choice!r}.")
     if len(choices) == 1 or len(set(choices)) < len(choices):
         raise OptionError(f"choices must be two or more, no two alike, got {', '.join(choices)}.")
     return tuple(choices)
@@ -89,6 +103,8 @@ def _check_shape(task: Task) -> None:
         raise OptionError(f"{' and '.join(given)} are two shapes of one answer; give one of them.")
     if task.grammar is not None and not (isinstance(task.grammar, str) and task.grammar.strip()):
         raise OptionError(f"grammar must be GBNF with a rule `root`, got {task.grammar!r}.")
+    if task.grammar is not None:
+        _check_unicode("grammar", task.grammar)
     if task.schema is not None and not isinstance(task.schema, Mapping):
         raise OptionError(f"schema must be a JSON schema, as {{'type': 'array', …}}, got {task.schema!r}.")
 

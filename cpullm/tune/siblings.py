@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
@@ -24,6 +27,7 @@ WINDOW_TOKENS = 256
 N_WINDOWS = 6
 _LEAST_WINDOWS = 2
 _WEIGHTS_PER_SECOND = 150e6  # a thread's, when a format is written
+_ABANDONED_SECONDS = 2 * 86_400  # longer than any tuning takes
 _SMALLER = ("Q4_0", "Q2", "Q3", "IQ", "TQ")  # nothing is gained by Q4_0 over these
 
 
@@ -70,6 +74,7 @@ class Sibling:
             raise MachineError(f"{self.target.name} is there already and was not made from this model")
         folder = self.target.parent
         folder.mkdir(parents=True, exist_ok=True)
+        _sweep(self.target)
         n_bytes, free = int(n_weights * FORMATS[self.format].bits / 8 * 1.2), shutil.disk_usage(folder).free
         if n_bytes > free:
             raise MachineError(f"{n_bytes / 1e9:.1f} GB are needed in {folder}, where {free / 1e9:.1f} GB are free")
@@ -90,6 +95,14 @@ class Sibling:
         """Delete a draft; what was kept stays."""
         if self.path != self.target:
             self.path.unlink(missing_ok=True)
+
+
+def _sweep(target: Path) -> None:
+    """Delete what killed tunings have left, gigabytes each. Younger drafts may be another host's, and in use."""
+    for draft in target.parent.glob(f".{escape(target.name)}.*"):
+        with suppress(OSError):
+            if time.time() - draft.stat().st_mtime > _ABANDONED_SECONDS:
+                draft.unlink()
 
 
 def sample_windows(model: LlamaModel) -> list[list[int]]:

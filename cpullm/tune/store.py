@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from cpullm import catalog
 from cpullm.errors import CpullmError, MachineError
 from cpullm.fetch import tell
 from cpullm.gguf import sha256_of, write_text
-from cpullm.options import Setting
+from cpullm.options import Options, Setting
 from cpullm.tune.search import Trial
 from cpullm.worker import usable_cpus
 
@@ -87,13 +89,31 @@ def stored(model_sha256: str, cpu: str | None = None) -> Tuned | None:
 
 
 def _checked(tuned: Tuned) -> Tuned:
-    """Refuse a file that is gone or another one; its sha256 is remembered, so that is one look at the file."""
+    """Refuse rates that cannot be, and a file that is gone or another one (its sha256 is remembered: one look)."""
+    if not all(0 < rate < math.inf for rate in (tuned.prefill_tokens_per_second, tuned.decode_tokens_per_second)):
+        raise ValueError("its rates are no tokens per second")
+    if not 0 <= tuned.load_seconds < math.inf:
+        raise ValueError("its load_seconds are no time")
     if tuned.model is not None:
-        if not tuned.model.exists():
+        if not tuned.model.is_file():
             raise MachineError(f"{tuned.model.name} is gone")
         if sha256_of(tuned.model, path().parent / ".sha256.json") != tuned.model_sha256:
             raise MachineError(f"{tuned.model.name} is another file now")
     return tuned
+
+
+def check_writable() -> None:
+    """Raise MachineError where nothing can be stored: before the search, and not after it."""
+    try:
+        path().parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path().parent):
+            pass
+    except OSError as error:
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: OSError) -> MachineError:
+    return MachineError(f"{path()} could not be written ({os.strerror(error.errno or 0)}).")
 
 
 def store(model_sha256: str, tuned: Tuned) -> Path:
@@ -109,7 +129,7 @@ def store(model_sha256: str, tuned: Tuned) -> Path:
         path().parent.mkdir(parents=True, exist_ok=True)
         write_text(path(), json.dumps(known, indent=1) + "\n")
     except OSError as error:
-        raise MachineError(f"{path()} could not be written ({os.strerror(error.errno or 0)}).") from error
+        raise _unwritable(error) from error
     return path()
 
 
@@ -131,9 +151,16 @@ def _tuned(row: dict[str, Any]) -> Tuned:
     return Tuned(
         **{
             **row,
-            "setting": Setting(**row["setting"]),
+            "setting": _setting(row["setting"]),
             "model": None if model is None else path().parent / Path(model).name,
             "trials": trials,
             "neighbours": neighbours,
         }
     )
+
+
+def _setting(row: dict[str, Any]) -> Setting:
+    if any(value is None for name, value in row.items() if name != "n_threads"):
+        raise ValueError("its setting has gaps")
+    Options(**row)  # types and ranges are the options'
+    return Setting(**row)

@@ -47,6 +47,7 @@ def tune(
     and the number of busy processes beside it. Raises CpullmError.
     """
     resolved = catalog.resolve_model(model, progress=progress)
+    store.check_writable()
     window = resolved.entry.window_tokens if resolved.entry else WINDOW_TOKENS
     with _Run(resolved, Shape(window, NEW_TOKENS), tuning or Tuning(), told) as run:
         run.search_quiet(sibling)
