@@ -11,7 +11,6 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import TYPE_CHECKING
 
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import OptionError
@@ -19,9 +18,6 @@ from cpullm.options import Job, Options, Sampling
 from cpullm.records import Chunk, Prompt, Request
 from cpullm.tasks import TaskPrompts
 from cpullm.tasks.task import DEFAULT_MAX_TOKENS
-
-if TYPE_CHECKING:
-    from cpullm.tune import Tuned
 
 DEFAULT_WINDOW_TOKENS = 2048
 # A decoded token takes about as long as three prefilled ones with four sequences on two cores (500 and 167 tokens/s
@@ -57,7 +53,7 @@ class Plan:
     job: Job
     options: Options
     text_tokens: int
-    tuned: Tuned | None = None
+    tuned_on: str | None = None
 
     @property
     def group_tokens(self) -> int:

@@ -122,7 +122,7 @@ def prepare(
         setting=setting,
     )
     return plan.Plan(
-        chunks, left_out, windows, asked, budget, resolved, Job(engine, samplings), options, text_tokens, tuned
+        chunks, left_out, windows, asked, budget, resolved, Job(engine, samplings), options, text_tokens, tuned.date if tuned else None
     )  # fmt: skip
 
 

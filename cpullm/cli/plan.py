@@ -39,7 +39,7 @@ def _counts(text: str) -> list[int]:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from cpullm import predict
+    from cpullm import predict, tune
     from cpullm.engine.llama import LlamaModel
 
     # Of the flags that a run has, this only says where it would run.
@@ -48,7 +48,7 @@ def _plan(arguments: argparse.Namespace) -> int:
         prepared, dropped = summarize.planned(arguments, summarize.Session(arguments.master, stack))
         vocabulary = stack.enter_context(LlamaModel(prepared.model.path, vocab_only=True))
         levels = predict.job(prepared, vocabulary)
-    tuned = prepared.tuned
+    tuned = tune.stored(prepared.model.sha256) if prepared.tuned_on else None
     rates = _rates(tuned) if tuned else None
     times = {n: predict.seconds(levels, rates, n) for n in arguments.executors} if rates else {}
     need, refusal, free = _memory(prepared, arguments.master)

@@ -145,8 +145,7 @@ def plan_lines(arguments: argparse.Namespace, prepared: Any, dropped: Any) -> st
 def _tuning(prepared: Any) -> str:
     if not prepared.options.tuned:
         return "the default setting"
-    tuned = prepared.tuned
-    return f"as tuned on {tuned.date}" if tuned else "not tuned for this CPU yet: `cpullm tune`"
+    return f"as tuned on {prepared.tuned_on}" if prepared.tuned_on else "not tuned for this CPU yet: `cpullm tune`"
 
 
 def _dropped(report: Any) -> str:
