@@ -121,9 +121,8 @@ def prepare(
         n_ctx=budget.n_ctx,
         setting=setting,
     )
-    return plan.Plan(
-        chunks, left_out, windows, asked, budget, resolved, Job(engine, samplings), options, text_tokens, tuned.date if tuned else None
-    )  # fmt: skip
+    job, date = Job(engine, samplings), tuned.date if tuned else None
+    return plan.Plan(chunks, left_out, windows, asked, budget, resolved, job, options, text_tokens, date)
 
 
 def _tuned(resolved: ResolvedModel, options: Options) -> tuple[ResolvedModel, Setting, tune.Tuned | None]:
