@@ -206,7 +206,13 @@ def _placed(prepared: plan.Plan, spark: SparkSession | None) -> plan.Plan:
         raise OptionError("spark is a Spark Connect session, which cannot ship the model; pass a classic SparkSession.")
     n_engines = 1 if spark is None else on_spark.engines_here(spark)
     if n_engines:
-        memory.check(prepared.model.path, prepared.job.engine, budget=prepared.budget, n_engines=n_engines)
+        memory.check(
+            prepared.model.path,
+            prepared.job.engine,
+            budget=prepared.budget,
+            n_engines=n_engines,
+            started=spark is None,
+        )
     if n_engines == 1:
         return prepared
     # Tuned threads are for one engine that has this machine to itself; a task has its own CPUs.

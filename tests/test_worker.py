@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -263,19 +262,20 @@ class TestSameAnswers:
     @pytest.mark.parametrize("setting", [PLAIN, FLASH], ids=["plain", "flash attention"])
     def test_what_an_engine_answered_before_changes_no_answer(self, starter: Path, setting: Setting) -> None:
         """Nor, with that, which executor a group comes to: what lies in the cache only saves work."""
-        first, second = _texts(2, 900)
-        requests = [
-            *(_asked(first, task, 0) for task in QUESTIONS),
-            *(_asked(second, task, 1) for task in QUESTIONS),
-            *(_asked(text, "mood", 2) for text in (second, first)),
+        first, second = _texts(2, 1200)
+        asked = [
+            [_asked(first, task) for task in ("summary", "names", "title")],
+            [_asked(second, task) for task in ("summary", "mood")],
+            [_asked(text, "mood") for text in (second, first)],
         ]
-        groups = {group_id: list(group) for group_id, group in groupby(requests, key=lambda r: r.group_id)}
-        fresh = {}
-        for group_id, group in groups.items():
+        # Without a head nothing is common to all prompts, and sequences come to places in ever another order.
+        groups = [[replace(request, head="") for request in group] for group in asked]
+        fresh = []
+        for group in groups:
             worker.close()
-            fresh[group_id] = _said(group, starter, setting)
-        for order in ([0, 1, 2], [2, 1, 0], [1, 2, 1]):
-            assert [_said(groups[group_id], starter, setting) for group_id in order] == [fresh[g] for g in order]
+            fresh.append(_said(group, starter, setting))
+        for order in ([0, 1, 2], [2, 1, 0]):
+            assert [_said(groups[i], starter, setting) for i in order] == [fresh[i] for i in order]
 
     def test_the_same_id_draws_the_same_and_another_its_own(self, starter: Path) -> None:
         hot = Job(EngineOptions(str(starter), "", 256, PLAIN), {"title": Sampling(temperature=2.0, top_p=1.0)})

@@ -19,14 +19,14 @@ def add_options(group: Any, record: type) -> None:
     """A flag for each of the record's fields, with its help, range and default."""
     for option in fields(record):
         flag = f"--{option.name.replace('_', '-')}"
+        default = argparse.SUPPRESS if option.default is None else option.default
         if "bool" in str(option.type):
-            yes_no = argparse.BooleanOptionalAction
-            group.add_argument(flag, action=yes_no, default=argparse.SUPPRESS, help=_help(option))
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=_help(option))
             continue
         group.add_argument(
             flag,
             type=_kind(option),
-            default=argparse.SUPPRESS if option.default is None else option.default,
+            default=default,
             choices=option.metadata.get("choices"),
             help=_help(option),
             metavar=None if "choices" in option.metadata else option.name.upper(),

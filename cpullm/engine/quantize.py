@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,4 +60,5 @@ def quantize(source: Path, target: Path, format: str, n_threads: int) -> None:
         done = True
     finally:
         if not done:
-            target.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                target.unlink(missing_ok=True)
