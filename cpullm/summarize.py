@@ -240,7 +240,7 @@ def _version(package: str) -> str | None:
 def _same_answers_need(engine: EngineOptions) -> list[str]:
     """What must stay as it is for the same answers; docs/tuning.md says why."""
     fixed = ["versions", "model", "options", "setting", "the kind of CPU"]
-    return [*fixed, "the number of threads"] if engine.setting.flash_attn else fixed
+    return [*fixed, "the number of threads"] if engine.setting.flash_attn and engine.setting.kv_type == "f16" else fixed
 
 
 def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], seconds: float) -> dict[str, Any]:

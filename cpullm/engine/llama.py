@@ -179,6 +179,8 @@ class LlamaRunner:
         self.end_tokens = model.end_tokens
         # A recurrent state holds all that was read: no part of it can be kept, or taken back.
         self.keeps_beginnings = not (c.llama_model_is_recurrent(model.handle) or c.llama_model_is_hybrid(model.handle))
+        # llama.cpp computes a stream that is alone in its batch by another kernel, and by thread; see docs/tuning.md.
+        self.places_matter = setting.flash_attn and setting.kv_type == "f16"
         self._model = model
         self._samplers: dict[int, Sampler] = {}
         self._stack = ExitStack()

@@ -1,7 +1,7 @@
 """Is an answer going round in circles? Small models do, until `max_tokens` ends them; this ends them earlier.
 
-An answer loops when it has said the last 31 tokens, word for word, before: 24 runs of 8 tokens in a row that all stood
-in it already. Runs of one token and repeated sentences are the same case. A loop with a counter in it is not seen.
+An answer loops when its last 31 tokens say nothing new: each of the 24 runs of 8 tokens in them stood in it already.
+Runs of one token and repeated sentences are the same case. A loop with a counter in it is not seen.
 """
 
 from __future__ import annotations
