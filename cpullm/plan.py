@@ -52,8 +52,13 @@ class Plan:
     model: ResolvedModel
     job: Job
     options: Options
-    text_tokens: int
+    window_tokens: list[list[int]]
     tuned_on: str | None = None
+
+    @property
+    def text_tokens(self) -> int:
+        """Tokens of all windows."""
+        return sum(map(sum, self.window_tokens))
 
     @property
     def group_tokens(self) -> int:

@@ -81,18 +81,14 @@ class _State:
 class Vocabulary(Protocol):
     """What counts tokens."""
 
-    def count_tokens(self, text: str) -> int:
-        """Tokens of a text as plain data."""
-
     def count_prompt_tokens(self, head: str, text: str, tail: str) -> int:
         """Tokens of a whole prompt."""
 
 
 def job(prepared: plan.Plan, vocabulary: Vocabulary) -> list[Level]:
     """The levels of a job that is planned."""
-    chunks = [[vocabulary.count_tokens(window) for window in windows] for windows in prepared.windows]
     asked = [_asked(prompts, vocabulary) for prompts in prepared.tasks]
-    return levels(chunks, asked, prepared.budget.text_tokens, prepared.group_tokens)
+    return levels(prepared.window_tokens, asked, prepared.budget.text_tokens, prepared.group_tokens)
 
 
 def _asked(prompts: TaskPrompts, vocabulary: Vocabulary) -> Asked:

@@ -114,7 +114,7 @@ def prepare(
         samplings = {task.name: _sampling(task, options, entry, vocabulary) for task in tasks}
         budget = _budget(asked, options, entry, vocabulary)
         windows = [_windows(chunk, budget, vocabulary) for chunk in chunks]
-        text_tokens = sum(vocabulary.count_tokens(window) for chunk in windows for window in chunk)
+        window_tokens = [[vocabulary.count_tokens(window) for window in chunk] for chunk in windows]
     engine = EngineOptions(
         model=str(resolved.path.resolve()),
         model_sha256=resolved.sha256,
@@ -122,7 +122,7 @@ def prepare(
         setting=setting,
     )
     job, date = Job(engine, samplings), tuned.date if tuned else None
-    return plan.Plan(chunks, left_out, windows, asked, budget, resolved, job, options, text_tokens, date)
+    return plan.Plan(chunks, left_out, windows, asked, budget, resolved, job, options, window_tokens, date)
 
 
 def _tuned(resolved: ResolvedModel, options: Options) -> tuple[ResolvedModel, Setting, tune.Tuned | None]:

@@ -8,9 +8,28 @@ from dataclasses import dataclass, field
 from cpullm.engine.sequence import Batch, Entry
 from cpullm.engine.sequence import Sequence as EngineSequence
 from cpullm.errors import EngineError
+from cpullm.options import Setting
+from cpullm.tune import Tuned
+from cpullm.tune.search import Trial
 
 END = 0
 FILLER = 1
+
+# What `cpullm tune` might have found.
+TUNED = Tuned(
+    setting=Setting(n_seq_max=8, flash_attn=True),
+    prefill_tokens_per_second=700.0,
+    decode_tokens_per_second=200.0,
+    load_seconds=0.3,
+    prompt_tokens=384,
+    times_faster=2.1,
+    model=None,
+    model_sha256="a" * 64,
+    format="Q4_1",
+    cpu="a CPU",
+    date="2026-01-01",
+    trials=(Trial("default", "", 300.0, 100.0, 5.0, 1.0), Trial("n_ubatch 512", "not tried: no time left")),
+)
 
 
 @dataclass

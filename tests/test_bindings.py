@@ -22,7 +22,7 @@ def _run(**environment: str) -> tuple[str, str]:
 
 @pytest.fixture(autouse=True, scope="module")
 def openmp() -> None:
-    from cpullm.engine.build import uses_openmp
+    from cpullm.engine.bindings import uses_openmp
 
     if not uses_openmp():
         pytest.skip("llama.cpp was built without OpenMP")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes import TUNED
 
 from cpullm import catalog, tune
 from cpullm.cli import main
-from cpullm.options import Setting
 from cpullm.tune import store
 from cpullm.tune.search import Trial
 
@@ -26,20 +27,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _tuned(starter: Path) -> tune.Tuned:
-    return tune.Tuned(
-        setting=Setting(n_seq_max=8, flash_attn=True),
-        prefill_tokens_per_second=700.0,
-        decode_tokens_per_second=200.0,
-        load_seconds=0.3,
-        prompt_tokens=384,
-        times_faster=2.1,
-        model=None,
+    return replace(
+        TUNED,
         model_sha256=catalog.resolve_model(starter).sha256,
-        format="Q4_1",
         cpu=store.cpu(),
-        date="2026-01-01",
         n_busy=1,
-        trials=(Trial("default", "", 300.0, 100.0, 5.0, 1.0), Trial("n_ubatch 512", "not tried: no time left")),
         neighbours=(Trial("as chosen", "", 200.0, 50.0, 9.0, 1.0),),
     )
 

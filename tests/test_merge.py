@@ -57,7 +57,7 @@ def answered(
         model=ResolvedModel(Path("m"), "sha", None),
         job=Job(engine, {task.task.name: Sampling() for task in tasks}),
         options=Options(),
-        text_tokens=1,
+        window_tokens=[[1] * len(windows)],
     )
     summaries, levels = Merging(plan, WordVocabulary(), run, progress=False).all()  # type: ignore[arg-type]
     return summaries, asked, levels

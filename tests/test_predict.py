@@ -46,7 +46,7 @@ def planned(windows: list[list[int]], tasks: list[TaskPrompts], text_tokens: int
         model=ResolvedModel(Path("m"), "sha", None),
         job=Job(EngineOptions("m", "sha", 256), {asked.task.name: Sampling() for asked in tasks}),
         options=Options(group_tokens=group_tokens),
-        text_tokens=1,
+        window_tokens=windows,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fakes import TUNED
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ from cpullm.measure import Meter, Speed, measure
 from cpullm.options import Setting, Tuning
 from cpullm.tune import neighbours, siblings, store
 from cpullm.tune.meters import Meters
-from cpullm.tune.search import MARGIN, Search, Shape, Trial, Variant
+from cpullm.tune.search import MARGIN, Search, Shape, Variant
 
 SHAPE = Shape(1000, 100)
 START = Variant(Path("model.gguf"), Setting())
@@ -148,22 +149,6 @@ class TestSearch:
         search.confirm()
         assert seconds_of(search.best.setting) <= seconds_of(Setting())
         assert machine.now <= budget + 2 * machine.longest
-
-
-TUNED = tune.Tuned(
-    setting=Setting(n_seq_max=8, flash_attn=True),
-    prefill_tokens_per_second=700.0,
-    decode_tokens_per_second=200.0,
-    load_seconds=0.3,
-    prompt_tokens=384,
-    times_faster=2.1,
-    model=None,
-    model_sha256="a" * 64,
-    format="Q4_1",
-    cpu="a CPU",
-    date="2026-01-01",
-    trials=(Trial("default", "", 300.0, 100.0, 5.0, 1.0), Trial("n_ubatch 512", "not tried: no time left")),
-)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cpullm.bench.files import cache, draft, stamp
+from cpullm.bench.peers import timed
 from cpullm.errors import ModelError
 
 _FUSED = (("attn_q", "attn_k", "attn_v"), ("attn_output",))
@@ -34,12 +35,7 @@ def answer(model: str, prompts: list[list[int]], new_tokens: int, setting: dict[
         )  # fmt: skip
         return [result.sequences_ids[0] for result in results]
 
-    generate([[1] * 32], 2)
-    load_seconds = time.perf_counter() - started
-    started = time.perf_counter()
-    answers = generate(prompts, new_tokens)
-    seconds = time.perf_counter() - started
-    return {"seconds": seconds, "load_seconds": load_seconds, "answers": answers}
+    return timed(generate, prompts, new_tokens, started)
 
 
 def prepare(model: str) -> dict[str, Any]:

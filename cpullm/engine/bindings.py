@@ -26,3 +26,8 @@ def _load() -> Any:
 
 
 c = _load()
+
+
+def uses_openmp() -> bool:
+    """Whether the library in use was compiled with OpenMP; else its threads wait in a way of its own."""
+    return b"OPENMP = 1" in c.llama_print_system_info()

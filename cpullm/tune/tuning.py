@@ -104,7 +104,7 @@ class _Run:
 
     def search_beside(self) -> None:
         """The same setting beside processes that are busy, and what may help there."""
-        from cpullm.engine.build import uses_openmp
+        from cpullm.engine.bindings import uses_openmp
 
         best = self.quiet.best
         with neighbours.busy(self._n_busy):
