@@ -36,6 +36,7 @@ help: ## Show this list
 	'  OUT     the folder to write to (default: summaries/<name>)' \
 	'make bench takes BOOK, MODEL and OUT (default: bench.json) as well, and:' \
 	'  PART    one of split, compare, tasks, spark, machine, growth, each within ten minutes (default: all)' \
+	'  FORMAT  Q8_0 or Q4_0: compare all in this format of the weights (default: each in its fastest)' \
 	'Setting up takes PYTHON (the interpreter), JAVA_HOME, CXX (the compiler) and CMAKE_ARGS (for llama.cpp).'
 
 summarize: .venv/.run ## Summarize BOOK, by default the bundled sample, with the starter model
@@ -57,7 +58,7 @@ test: .venv/.dev ## Run the tests
 
 bench: .venv/.bench ## Measure this machine and what else runs models on it: everything, or one PART
 	@.venv/bin/cpullm bench $(if $(value PART),$(call quote,PART)) $(call option,BOOK,--book) $(call option,MODEL,--model) \
-	$(call option,OUT,--out)
+	$(call option,FORMAT,--format) $(call option,OUT,--out)
 
 fuzz: .venv/.dev ## Read damaged files for SECONDS (60) a format; `make test` has a short form
 	@.venv/bin/python -m tests.fuzz --seconds $(or $(value SECONDS),60)

@@ -308,13 +308,30 @@ class TestCompare:
         monkeypatch.setattr(contestants, "find_spec", lambda name: None)
         monkeypatch.setenv("PATH", str(tmp_path))
         told = compare.measure(quick)
-        assert set(told["ratios"]) == {"vs_seed_recipe", "vs_loop"}
+        assert set(told["ratios"]) == {"vs_seed_recipe", "vs_seed_recipe_same_file", "vs_loop"}
         assert "no llama-server on the PATH" in told["reasons"]["vs_llama_server"]
         assert "pip install 'cpullm[bench]'" in told["reasons"]["vs_openvino"]
         assert "ctranslate2" in told["reasons"]["vs_ctranslate2"]
         equal = told["equal_prompts"]["contestants"]
         assert equal["llama-cpp-python loop"]["same_first_token"] == equal["cpullm"]["same_first_token"] == 2
         assert {run["peak_bytes"] > 50_000_000 for one in equal.values() for run in one["runs"]} == {True}
+
+    @pytest.mark.model
+    def test_a_format_that_is_named_is_the_only_one(self, starter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        tried: list[Any] = []
+        monkeypatch.setattr(apart, "call", lambda _, model, **given: tried.append(model) or {"seconds": 1.0})
+        given = Conditions(starter, starter, Setting(), "sample", format="Q8_0").begun()
+        formats = compare._formats(given)
+        compare._best(contestants.all_contestants()[0], given, formats, [[1] * 9] * 8, 9)
+        assert {Path(model).name.split(".")[-2] for model in tried} == {"Q8_0"}
+
+    def test_the_seed_recipe_reads_the_models_own_file_and_the_one_this_engine_took(self, tmp_path: Path) -> None:
+        own, tuned = tmp_path / "m.gguf", tmp_path / "m.Q8_0.gguf"
+        readers = compare._readers(Conditions(own, tuned, Setting()), 3)
+        assert [(name, variant.model) for name, (_, variant) in readers.items()] == [
+            ("cpullm", tuned), ("seed recipe", own), ("seed recipe, tuned file", tuned)
+        ]  # fmt: skip
+        assert list(compare._readers(Conditions(own, own, Setting()), 3)) == ["cpullm", "seed recipe"]
 
     @pytest.mark.model
     def test_everyone_gives_the_same_number_of_new_tokens(self, starter: Path) -> None:

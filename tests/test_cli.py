@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -236,6 +237,12 @@ class TestUsage:
             if "low" in option.metadata:
                 assert f"({option.metadata['low']} to {option.metadata['high']})" in text
             assert option.default is None or f"(default: {option.default})" in text
+
+    def test_its_version_is_told(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit) as exited:
+            main(["--version"])
+        assert exited.value.code == 0
+        assert capsys.readouterr().out == f"cpullm {version('cpullm')}\n"
 
     @pytest.mark.parametrize("argv", [[], ["models"], ["nope"], ["summarize", "--max-tokens", "many"], ["split"]])
     def test_wrong_usage_exits_with_2(self, argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from cpullm.bench.conditions import Conditions, in_turn, median, say
 from cpullm.bench.contestants import OURS, RECIPE, Contestant, Variant, all_contestants
 from cpullm.errors import CpullmError
 
+SAME_FILE = f"{RECIPE}, tuned file"
 _N_TRIALS = 2  # in turn
 _NEAR = 1.1  # times the fastest one's seconds: tried again
 
@@ -39,16 +40,17 @@ def measure(conditions: Conditions) -> dict[str, Any]:
     book = workload.read(conditions.book)
     form = QUICK if conditions.quick else FULL
     prompts = workload.equal_prompts(conditions.model, book, form.n_prompts, form.prompt_tokens)
-    formats = {"as it is": conditions.model} if conditions.quick else files.formats(conditions.model)
-    chosen, missing = _choose(conditions, formats, prompts, form.new_tokens)
+    chosen, missing = _choose(conditions, _formats(conditions), prompts, form.new_tokens)
     equal = _equal(chosen, prompts, form, conditions.until(0.7).ends_at)
-    readers = _readers(chosen[OURS][1], conditions.model, form.n_chapters)
+    readers = _readers(conditions, form.n_chapters)
     chapters, on_chapters = _chapters(conditions, book, readers, form)
     ours = median(equal[OURS])
     ratios = {
         contestant.ratio: median(equal[name]) / ours for name, (contestant, _) in chosen.items() if contestant.ratio
     }
-    ratios["vs_seed_recipe"] = _with_loading(on_chapters[RECIPE]) / _with_loading(on_chapters[OURS])
+    seconds = {name: _with_loading(runs) for name, runs in on_chapters.items()}
+    ratios["vs_seed_recipe"] = seconds[RECIPE] / seconds[OURS]
+    ratios["vs_seed_recipe_same_file"] = seconds.get(SAME_FILE, seconds[RECIPE]) / seconds[OURS]
     return {
         "ratios": ratios,
         "reasons": missing,
@@ -64,6 +66,14 @@ def measure(conditions: Conditions) -> dict[str, Any]:
             "contestants": _told(on_chapters, {name: variant for name, (_, variant) in readers.items()}, chapters),
         },
     }  # fmt: skip
+
+
+def _formats(conditions: Conditions) -> dict[str, Path]:
+    """The files to choose from, by format."""
+    if conditions.quick:
+        return {"as it is": conditions.model}
+    formats = files.formats(conditions.model)
+    return formats if conditions.format is None else {conditions.format: formats[conditions.format]}
 
 
 def _choose(
@@ -138,16 +148,19 @@ def _equal(
     return runs
 
 
-def _readers(ours: Variant, model: Path, n_chapters: int) -> dict[str, tuple[Contestant, Variant]]:
-    """Who reads whole chapters: this engine, and the seed recipe with the same file and with the model's as it is."""
+def _readers(conditions: Conditions, n_chapters: int) -> dict[str, tuple[Contestant, Variant]]:
+    """Who reads whole chapters: this engine as it is tuned here, and the seed recipe with the model as it is.
+
+    If this engine takes another file for the model, then also the recipe with that one.
+    """
     recipe = Contestant(RECIPE, None, peers.recipe, lambda: None, lambda *_: [{}])
+    setting = asdict(conditions.setting(n_seq_max=n_chapters))
+    own = conditions.engine_model != conditions.model
     readers = {
-        OURS: (all_contestants()[0], Variant(ours.format, ours.model, ours.setting | {"n_seq_max": n_chapters})),
-        RECIPE: (recipe, Variant(ours.format, ours.model, {})),
+        OURS: (all_contestants()[0], Variant("tuned" if own else "as it is", conditions.engine_model, setting)),
+        RECIPE: (recipe, Variant("as it is", conditions.model, {})),
     }
-    if ours.model != model:
-        readers[f"{RECIPE}, as it is"] = (recipe, Variant("as it is", model, {}))
-    return readers
+    return readers | ({SAME_FILE: (recipe, Variant("tuned", conditions.engine_model, {}))} if own else {})
 
 
 def _chapters(

@@ -28,7 +28,8 @@ class Conditions:
     """The model's file, the book's name (None: War and Peace), and whether the small form is wanted.
 
     A part that takes no model has an empty path. `engine_model` is the file this engine takes for that model, and
-    `tuned` how it computes, both as `cpullm tune` stored them. `ends_at` is when no further repeat may begin, by
+    `tuned` how it computes, both as `cpullm tune` stored them. `format` is the one format of the weights that equal
+    prompts are compared in, None for each contestant's fastest. `ends_at` is when no further repeat may begin, by
     time.monotonic.
     """
 
@@ -37,6 +38,7 @@ class Conditions:
     tuned: Setting
     book: str | None = None
     quick: bool = False
+    format: str | None = None
     n_threads: int = field(default_factory=usable_cpus)
     ends_at: float = 0.0
 
@@ -54,21 +56,21 @@ class Conditions:
         return replace(self.tuned, **{"n_threads": self.tuned.n_threads or self.n_threads, **changes})
 
 
-def conditions(model: str | None, book: str | None, quick: bool) -> Conditions:
+def conditions(model: str | None, book: str | None, quick: bool, form: str | None = None) -> Conditions:
     """Conditions for a model by its name or path, or for a synthetic one by its name, made if need be."""
     if model is None:
-        return Conditions(Path(), Path(), Setting(), book, quick)
+        return Conditions(Path(), Path(), Setting(), book, quick, form)
     if model in synthetic.SHAPES:
         path = synthetic.model(model)
-        return Conditions(path, path, Setting(), book, quick)
+        return Conditions(path, path, Setting(), book, quick, form)
     from cpullm import tune
 
     resolved = catalog.resolve_model(model)
     path, tuned = resolved.path.resolve(), tune.stored(resolved.sha256)
     if tuned is None:
         say("this model is not tuned for this machine: the default setting counts; `cpullm tune` may find a faster one")
-        return Conditions(path, path, Setting(), book, quick)
-    return Conditions(path, tuned.model or path, tuned.setting, book, quick)
+        return Conditions(path, path, Setting(), book, quick, form)
+    return Conditions(path, tuned.model or path, tuned.setting, book, quick, form)
 
 
 def in_turn(

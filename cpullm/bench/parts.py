@@ -15,7 +15,14 @@ from cpullm.errors import OptionError
 from cpullm.gguf import write_text
 
 RATIOS_OF = {
-    "compare": ("vs_seed_recipe", "vs_loop", "vs_llama_server", "vs_openvino", "vs_ctranslate2"),
+    "compare": (
+        "vs_seed_recipe",
+        "vs_seed_recipe_same_file",
+        "vs_loop",
+        "vs_llama_server",
+        "vs_openvino",
+        "vs_ctranslate2",
+    ),
     "tasks": ("four_tasks",),
     "spark": ("spark_overhead",),
     "machine": ("gemm_fraction_7b", "bandwidth_fraction_7b"),

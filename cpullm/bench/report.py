@@ -19,7 +19,7 @@ def ratios(results: Record, names: Iterable[str]) -> Iterator[str]:
     """Ratios by name, or why there is none."""
     for name in names:
         value = results[name]
-        yield f"{name:21} {value:6.3f}" if value is not None else f"{name:21} {_DASH:>6}  {results['reasons'][name]}"
+        yield f"{name:24} {value:6.3f}" if value is not None else f"{name:24} {_DASH:>6}  {results['reasons'][name]}"
 
 
 def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from cpullm.cli import bench, names, plan, split, summarize, tune
 from cpullm.errors import CpullmError
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cpullm", description="Summarize documents with quantized LLMs on CPUs, on one machine or under Spark."
     )
+    parser.add_argument("--version", action="version", version=f"cpullm {version('cpullm')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (summarize, plan, split, names, bench, tune):
         command.add(commands)

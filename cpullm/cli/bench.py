@@ -12,6 +12,7 @@ PARTS = ("split", "compare", "tasks", "spark", "machine", "growth")
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
+    from cpullm.bench.files import FORMATS
     from cpullm.catalog import STARTER
 
     parser = commands.add_parser(
@@ -23,6 +24,9 @@ def add(commands: Any) -> None:
         "--model",
         default=STARTER,
         help="a model's name, a .gguf file, synthetic-1.1b or synthetic-7b (default: starter)",
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, help="compare all in this format of the weights (default: each in its fastest)"
     )
     parser.add_argument("--out", default="bench.json", help="where results go; other parts' results in it stay")
     parser.add_argument(
@@ -44,7 +48,8 @@ def _bench(arguments: argparse.Namespace) -> int:
     from cpullm.bench.conditions import conditions
 
     path = Path(arguments.out)
-    given = conditions(None if arguments.part == "split" else arguments.model, arguments.book, arguments.quick)
+    model = None if arguments.part == "split" else arguments.model
+    given = conditions(model, arguments.book, arguments.quick, arguments.format)
     results: dict[str, Any] = {}
     for name in (arguments.part,) if arguments.part else PARTS:
         more = {"megabytes": arguments.megabytes} if name == "split" else {}
