@@ -204,8 +204,7 @@ def _pull_model(entry: ModelEntry, progress: bool) -> ResolvedModel:
         except (FetchError, ModelError) as exc:
             reasons.append(shorten(exc))
             last = exc
-    reason = "; ".join(dict.fromkeys(reasons))
-    raise FetchError(_out_of_reach(entry.name, "models", entry.file, reason)) from last
+    raise FetchError(_out_of_reach(entry.name, "models", entry.file, "; ".join(dict.fromkeys(reasons)))) from last
 
 
 def _bring_wheel(entry: ModelEntry, target: Path, progress: bool) -> str:

@@ -74,9 +74,9 @@ class Merging:
         """The state's texts in as few parts as fit a prompt; those of two or more texts are to be asked about."""
         if state.asked.merge is None or len(state.texts) < 2:
             return None
-        counted = [(text, self._vocabulary.count_tokens(text) + 2) for text in state.texts]
+        counted = [(text, self._vocabulary.count_tokens(text)) for text in state.texts]
         parts = plan.pack_texts(counted, self._plan.budget.text_tokens)
-        state.texts = ["\n\n".join(part) for part in parts]
+        state.texts = [plan.JOINT.join(part) for part in parts]
         joined = [text for text, part in zip(state.texts, parts, strict=True) if len(part) > 1]
         if not joined:
             state.error = f"{len(parts)} answers are too long to be merged; raise window_tokens."

@@ -214,6 +214,8 @@ class Sampling:
     def __post_init__(self) -> None:
         for name in ("temperature", "top_p", "min_p", "repeat_penalty", "dry_multiplier"):
             object.__setattr__(self, name, float(getattr(self, name)))  # 0 and 0.0 are one, and must give one id
+        if self.grammar is not None and not (isinstance(self.grammar, str) and self.grammar.strip()):
+            raise OptionError(f"grammar must be GBNF with a rule `root`, or None for any answer, got {self.grammar!r}.")
 
 
 @dataclass(frozen=True, slots=True)

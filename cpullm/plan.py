@@ -11,6 +11,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import TypeVar
 
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import OptionError
@@ -23,21 +24,33 @@ DEFAULT_WINDOW_TOKENS = 2048
 # A decoded token takes about as long as three prefilled ones with four sequences on two cores (500 and 167 tokens/s
 # for 135M, 79 and 52 for 1.1B); the ratio only balances groups.
 DECODE_COST = 3
+JOINT = "\n\n"  # between texts that are joined
+JOINT_TOKENS = 2
 _CTX_STEP = 256
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How the context of one sequence is shared out, in tokens: template and wording, text, answer."""
+    """How the context of one sequence is shared out, in tokens: template and wording, text, answer.
+
+    `merged_tokens` is the longest answer that is merged by asking again, 0 if none is.
+    """
 
     overhead_tokens: int
     text_tokens: int
     max_tokens: int
+    merged_tokens: int
 
     @property
     def n_ctx(self) -> int:
         """Room of one sequence, rounded up to llama.cpp's step."""
         return ceil((self.overhead_tokens + self.text_tokens + self.max_tokens) / _CTX_STEP) * _CTX_STEP
+
+    @property
+    def least_text_tokens(self) -> int:
+        """Two answers and the blank line between them; tokens of joined texts may differ a little from their sum."""
+        return 2 * self.merged_tokens + 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +111,9 @@ def budget(
     max_tokens = max_tokens or options.max_tokens or DEFAULT_MAX_TOKENS
     merged_tokens = max_tokens if merged_tokens is None else merged_tokens
     room = n_ctx_train // _CTX_STEP * _CTX_STEP - overhead_tokens - max_tokens
-    # Two answers and the blank line between them; tokens of joined texts may differ a little from their sum.
-    least = 2 * merged_tokens + 32
+    wanted = options.window_tokens or min(window_tokens or DEFAULT_WINDOW_TOKENS, room)
+    shares = Budget(overhead_tokens, wanted, max_tokens, merged_tokens)
+    least = shares.least_text_tokens
     if room < least:
         raise OptionError(
             f"The model's context of {n_ctx_train} tokens leaves {max(room, 0)} for text beside {overhead_tokens} "
@@ -111,13 +125,12 @@ def budget(
             f"window_tokens {options.window_tokens} is more than the {room} tokens that the model's context of "
             f"{n_ctx_train} leaves for text."
         )
-    wanted = options.window_tokens or min(window_tokens or DEFAULT_WINDOW_TOKENS, room)
     if wanted < least:
         raise OptionError(
             f"window_tokens {wanted} must be {least} or more with max_tokens {merged_tokens}, so that two answers "
             "can be merged. Raise window_tokens or lower max_tokens."
         )
-    return Budget(overhead_tokens, wanted, max_tokens)
+    return shares
 
 
 def request_id(model_sha256: str, prompt: Prompt, sampling: Sampling, max_tokens: int, text: str) -> str:
@@ -162,14 +175,14 @@ def cost(family: Sequence[Request]) -> int:
     return family[0].prompt_tokens + DECODE_COST * sum(request.max_tokens for request in family)
 
 
-def pack_texts(texts: Iterable[tuple[str, int]], budget_tokens: int) -> list[list[str]]:
-    """Neighbouring texts, each with its token count, joined into as few parts as fit, as even as they come."""
-    counted = list(texts)
+def pack_texts(texts: Iterable[tuple[_T, int]], budget_tokens: int) -> list[list[_T]]:
+    """Neighbouring texts, each with its token count, to be joined into as few parts as fit, as even as they come."""
+    counted = [(text, n_tokens + JOINT_TOKENS) for text, n_tokens in texts]
     if not counted:
         return []
     n_parts = ceil(sum(n for _, n in counted) / budget_tokens)
     target = sum(n for _, n in counted) / n_parts
-    parts: list[list[str]] = []
+    parts: list[list[_T]] = []
     load = float("inf")
     for text, n_tokens in counted:
         if load + n_tokens > budget_tokens or load >= target:

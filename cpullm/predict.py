@@ -15,8 +15,6 @@ from cpullm import plan
 from cpullm.records import Request
 from cpullm.tasks import TaskPrompts
 
-_JOINT_TOKENS = 2  # the blank line between answers that are merged, as `cpullm.merge` counts it
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -132,12 +130,10 @@ def _merges(state: _State, text_tokens: int) -> list[Request]:
     overhead = state.asked.merge_overhead_tokens
     if overhead is None or len(state.texts) < 2:
         return []
-    counted = [(str(n), n + _JOINT_TOKENS) for n in state.texts]
-    parts = [[int(n) for n in part] for part in plan.pack_texts(counted, text_tokens)]
-    joined = [sum(part) + _JOINT_TOKENS * (len(part) - 1) for part in parts]
-    if len(parts) == len(state.texts):  # answers too long to be merged: the run says so
+    parts = plan.pack_texts([(n, n) for n in state.texts], text_tokens)
+    merged = [sum(part) + plan.JOINT_TOKENS * (len(part) - 1) for part in parts if len(part) > 1]
+    if not merged:  # answers too long to be merged: the run says so
         return []
-    merged = [n for n, part in zip(joined, parts, strict=True) if len(part) > 1]
     state.texts = [state.asked.max_tokens if len(part) > 1 else part[0] for part in parts]
     name = f"merge/{state.asked.task}/{state.chunk}"
     return [_request(state.asked, f"{name}/{i}", n, overhead) for i, n in enumerate(merged)]

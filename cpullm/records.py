@@ -6,6 +6,11 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
+import regex
+
+# The last: soft hyphens, joiners, marks of direction, byte order marks …
+_BLANK = regex.compile(r"[\s\p{Cc}\p{Default_Ignorable_Code_Point}]*+")
+
 
 class FinishReason(str, Enum):
     """Why a completion ended: the model's own end, the `max_tokens` limit, a loop, or an error instead of an answer."""
@@ -191,6 +196,11 @@ class Level:
 def encodable(text: str) -> str:
     """The text with lone surrogates, as a file name that is no UTF-8 has, replaced one for one; offsets stay."""
     return text.encode("utf-8", "replace").decode()
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of it shows: white space, control characters and what Unicode leaves unseen, as zero width."""
+    return _BLANK.fullmatch(text) is not None
 
 
 def columns(record: type) -> list[str]:

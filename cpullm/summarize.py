@@ -15,7 +15,7 @@ from cpullm.catalog import ResolvedModel
 from cpullm.errors import InputError, OptionError
 from cpullm.merge import Merging, Run
 from cpullm.options import EngineOptions, Hygiene, Job, Options, Sampling, Setting, Splitting
-from cpullm.records import Chunk, Document, FinishReason, Level, Summary, columns, row
+from cpullm.records import Chunk, Document, FinishReason, Level, Summary, columns, is_blank, row
 from cpullm.tasks import Task, TaskPrompts, choices_grammar, chosen
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _windows(chunk: Chunk, budget: plan.Budget, vocabulary: LlamaModel) -> list[
     if chunk.error is not None:
         return []
     cut = splitters.windows(chunk.text, budget.text_tokens, vocabulary.count_tokens)
-    return [chunk.text[start:end] for start, end in cut]
+    return [window for start, end in cut if not is_blank(window := chunk.text[start:end])]
 
 
 def execute(prepared: plan.Plan, *, spark: SparkSession | None = None, progress: bool = True) -> Result:
@@ -206,6 +206,7 @@ def _placed(prepared: plan.Plan, spark: SparkSession | None) -> plan.Plan:
         raise OptionError("spark is a Spark Connect session, which cannot ship the model; pass a classic SparkSession.")
     n_engines = 1 if spark is None else on_spark.engines_here(spark)
     if n_engines:
+        worker.check_threads(prepared.options.n_threads)
         memory.check(
             prepared.model.path,
             prepared.job.engine,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpullm import memory, plan
-from cpullm.errors import EngineError
+from cpullm.errors import EngineError, OptionError
 from cpullm.options import EngineOptions, Job
 from cpullm.records import Completion, FinishReason, Request
 
@@ -45,10 +45,13 @@ _loaded: _Loaded | None = None
 def run(
     requests: Sequence[Request], job: Job, on_progress: Callable[[int], None] | None = None
 ) -> Iterator[Completion]:
-    """Answer all requests in this process, group by group; `on_progress` gets the number answered so far."""
+    """Answer all requests in this process, group by group; `on_progress` gets the number answered so far.
+
+    Who calls it has seen that the engine fits into memory.
+    """
     n_answered = 0
     for _, group in groupby(requests, key=lambda request: request.group_id):
-        for completion in answer(list(group), job):
+        for completion in _answered(list(group), job, _engine_for(job.engine)):
             n_answered += 1
             if on_progress:
                 on_progress(n_answered)
@@ -56,8 +59,14 @@ def run(
 
 
 def answer(requests: Sequence[Request], job: Job) -> Iterator[Completion]:
-    """Answer one group with this process's engine, each request exactly once, in the order of finishing."""
-    loaded = _engine_for(job.engine)
+    """Answer one group with this process's engine, each request exactly once, in the order of finishing.
+
+    MachineError, before it is loaded, if the engine does not fit into memory.
+    """
+    yield from _answered(requests, job, _engine_for(job.engine, check=True))
+
+
+def _answered(requests: Sequence[Request], job: Job, loaded: _Loaded) -> Iterator[Completion]:
     asked = {}
     # Spark does not keep the order of rows in a group, and the order decides which sequences share a batch.
     for family in plan.texts(requests):
@@ -93,6 +102,16 @@ def usable_cpus() -> int:
     return max(1, min(affinity, _cgroup_cpus(Path("/sys/fs/cgroup")) or affinity))
 
 
+def check_threads(n_threads: int | None) -> None:
+    """Raise OptionError for more threads than CPUs: they wait for one another, and an answer takes hours."""
+    n_cpus = usable_cpus()
+    if n_threads is not None and n_threads > n_cpus:
+        raise OptionError(
+            f"n_threads is {n_threads}, and this process may use {n_cpus} of the CPUs of {socket.gethostname()}: more "
+            "threads than CPUs are never faster. Lower n_threads, or leave it out."
+        )
+
+
 def _cgroup_cpus(root: Path) -> int | None:
     """CPUs of the cgroup's quota, rounded down; None where there is no quota (v2 `cpu.max`, then v1)."""
     try:
@@ -106,10 +125,12 @@ def _cgroup_cpus(root: Path) -> int | None:
         return None
 
 
-def _engine_for(options: EngineOptions) -> _Loaded:
+def _engine_for(options: EngineOptions, *, check: bool = False) -> _Loaded:
     global _loaded
     if _loaded is None or _loaded.options != options:
         close()
+        if check:
+            memory.check(Path(options.model), options, started=True)
         _loaded = _load(options)
     return _loaded
 
@@ -118,7 +139,7 @@ def _load(options: EngineOptions) -> _Loaded:
     from cpullm.engine.engine import Engine
     from cpullm.engine.llama import LlamaModel, LlamaRunner
 
-    memory.check(Path(options.model), options, started=True)
+    check_threads(options.setting.n_threads)
     model = LlamaModel(options.model, repack=options.setting.repack)
     try:
         runner = LlamaRunner(model, options, options.setting.n_threads or usable_cpus())
@@ -160,7 +181,7 @@ def _completion(request: Request, sequence: EngineSequence, model: LlamaModel) -
         text=text if error is None else "",
         finish_reason=reason.value,
         prompt_tokens=len(sequence.prompt),
-        completion_tokens=len(sequence.tokens),
+        completion_tokens=len(sequence.tokens) + sequence.n_dropped,
         seconds=sequence.finished_at - sequence.admitted_at if sequence.admitted_at else 0.0,
         worker=f"{socket.gethostname()}:{os.getpid()}",
         error=error,

@@ -106,6 +106,17 @@ class TestAuto:
     def test_a_text_of_white_space_is_an_error(self) -> None:
         assert [chunk.error for chunk in split(Document("d", " \n\t")).chunks] == ["The text is empty."]
 
+    @pytest.mark.parametrize("splitter", ["auto", "whole", "tokens"])
+    @pytest.mark.parametrize("text", ["\u200b", "\ufeff", "\u2060\n\n\u00ad", "\u200e \u180e"])
+    def test_a_text_that_shows_nothing_is_empty(self, text: str, splitter: str) -> None:
+        (chunk,) = split(Document("d", text), Splitting(splitter=splitter)).chunks
+        assert (chunk.text, chunk.error) == ("", "The text is empty.")
+
+    def test_nor_is_a_chapter_without_a_visible_text_a_unit(self) -> None:
+        unseen = checked(Document("d", f"CHAPTER I\n\n\u200b\u200b\n\nCHAPTER II\n\n{PROSE}"), Splitting("chapters"))
+        empty = checked(Document("d", f"CHAPTER I\n\n  \n\nCHAPTER II\n\n{PROSE}"), Splitting("chapters"))
+        assert titles(unseen) == titles(empty)
+
     def test_a_document_that_could_not_be_read_is_one_chunk_with_its_error(self) -> None:
         [chunk] = split(Document("d", "", error="is a damaged PDF")).chunks
         assert (chunk.text, chunk.error) == ("", "is a damaged PDF")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from cpullm import memory, tune
 from cpullm.cli import main
 from cpullm.cli.plan import OTHER
+from cpullm.engine import footprint
 from cpullm.engine.engine import Engine
 from cpullm.options import Setting
 from cpullm.tune import Tuned
@@ -51,6 +53,15 @@ def _json(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, object]:
     record = json.loads(capsys.readouterr().out)
     assert isinstance(record, dict)
     return record
+
+
+def test_a_part_that_llama_cpp_does_not_tell_is_shown_as_unknown(
+    book: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(footprint, "_KV", re.compile("no line is like this"))
+    assert main(["plan", book, "--master", "in-process"]) == 0
+    assert re.search(r"keys and values +unknown\n", capsys.readouterr().out)
+    assert _json(capsys, book, "--master", "in-process")["memory"]["untold"] == ["kv"]  # type: ignore[index]
 
 
 def test_levels_memory_and_whether_it_fits_are_shown(book: str, capsys: pytest.CaptureFixture[str]) -> None:

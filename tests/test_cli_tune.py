@@ -43,6 +43,15 @@ def test_show_without_anything_stored_says_what_to_do(
     assert f"run `cpullm tune {starter}`" in capsys.readouterr().out
 
 
+def test_show_as_json_without_anything_stored_is_an_empty_object(
+    starter: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tune", str(starter), "--show", "--json"]) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == {}
+    assert f"run `cpullm tune {starter}`" in printed.err
+
+
 def test_show_prints_the_table_and_the_choice(starter: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tuned = _tuned(starter)
     store.store(tuned.model_sha256, tuned)

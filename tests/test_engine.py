@@ -220,6 +220,7 @@ def test_a_loop_ends_its_sequence_and_only_what_was_said_first_is_kept() -> None
     (sequence,) = Engine(runner).generate([Sequence([100], 200)])
     assert sequence.finish_reason is FinishReason.LOOP
     assert sequence.tokens == said
+    assert sequence.n_dropped == 31
     assert runner.n_computed < 60
 
 

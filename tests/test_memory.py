@@ -14,10 +14,10 @@ from cpullm import memory
 from cpullm.engine import footprint
 from cpullm.engine.footprint import Footprints
 from cpullm.engine.quantize import quantize
-from cpullm.errors import EngineError, MachineError, ModelError
+from cpullm.errors import MachineError, ModelError
 from cpullm.memory import Memory
-from cpullm.options import EngineOptions, Setting
-from cpullm.plan import Budget
+from cpullm.options import EngineOptions, Options, Setting
+from cpullm.plan import Budget, budget
 
 # What a process that answers one prompt has, in bytes: all, and what no file backs.
 REAL = """
@@ -100,17 +100,21 @@ class TestFootprints:
             assert footprints.of(_engine(repackable, 512, Setting(repack=False))).repacked == 0
             assert footprints.of(_engine(repackable, 512)).repacked < repackable.stat().st_size
 
-    def test_a_log_that_says_it_otherwise_is_an_error_and_no_zero(
+    @pytest.mark.parametrize(("pattern", "part"), [("_KV", "kv"), ("_COMPUTE", "compute"), ("_WEIGHTS", "repacked")])
+    def test_what_the_log_says_otherwise_is_unknown_and_named(
+        self, starter: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, part: str
+    ) -> None:
+        monkeypatch.setattr(footprint, pattern, re.compile("no line is like this"))
+        with Footprints(starter) as footprints:
+            found = footprints.of(_engine(starter, 512))
+        assert (found.untold, getattr(found, part)) == ((part,), 0)
+
+    def test_an_unknown_part_is_told_as_unknown_and_refuses_nothing(
         self, starter: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(footprint, "_KV", re.compile("no line is like this"))
-        with Footprints(starter) as footprints, pytest.raises(EngineError, match="no line is like this"):
-            footprints.of(_engine(starter, 512))
-
-    def test_so_it_is_for_weights(self, starter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(footprint, "_WEIGHTS", re.compile("no line is like this"))
-        with Footprints(starter) as footprints, pytest.raises(EngineError, match="size of the weights"):
-            footprints.of(_engine(starter, 512))
+        need = memory.check(starter, _engine(starter, 512), free=10**12)
+        assert str(need).endswith(", keys and values unknown")
 
     def test_a_file_that_is_no_model_is_refused_in_one_line(self, tmp_path: Path) -> None:
         path = tmp_path / "text.gguf"
@@ -122,7 +126,7 @@ class TestFootprints:
 
 @pytest.mark.model
 class TestCheck:
-    BUDGET = Budget(overhead_tokens=90, text_tokens=1800, max_tokens=150)
+    BUDGET = Budget(overhead_tokens=90, text_tokens=1800, max_tokens=150, merged_tokens=150)
 
     def _line(self, model: Path, free: int, setting: Setting = DEFAULT, **more: int) -> str:
         engine = _engine(model, self.BUDGET.n_ctx, setting)
@@ -175,6 +179,21 @@ class TestCheck:
         free = memory.estimate(starter, replace(least, setting=replace(least.setting, n_ubatch=2048))).total
         found = re.search(r"it fits with (--n-seq-max 1 .*--window-tokens (\d+))", self._line(starter, free, setting))
         assert found and int(found[2]) >= 1000
+
+    @pytest.mark.parametrize("merged_tokens", [0, 100])
+    def test_a_window_may_be_as_short_as_the_answers_that_are_merged_allow(
+        self, starter: Path, merged_tokens: int
+    ) -> None:
+        def shares(options: Options) -> Budget:
+            return budget(options, 8192, 90, None, max_tokens=1000, merged_tokens=merged_tokens)
+
+        setting, asked = Setting(n_seq_max=1, kv_type="q8_0", flash_attn=True), shares(Options())
+        free = memory.estimate(starter, _engine(starter, 1536, setting)).total  # windows of 446 tokens at most
+        with pytest.raises(MachineError) as raised:
+            memory.check(starter, _engine(starter, asked.n_ctx, setting), budget=asked, free=free)
+        found = re.search(r"it fits with --window-tokens (\d+)", str(raised.value))
+        assert found and 256 < int(found[1]) <= 446
+        memory.check(starter, _engine(starter, shares(Options(window_tokens=int(found[1]))).n_ctx, setting), free=free)
 
     def test_where_nothing_fits_the_least_need_is_told(self, starter: Path) -> None:
         line = self._line(starter, 200_000_000)

@@ -53,7 +53,7 @@ def answered(
         left_out=[],
         windows=[windows],
         tasks=list(tasks),
-        budget=Budget(2, text_tokens, 8),
+        budget=Budget(2, text_tokens, 8, 8),
         model=ResolvedModel(Path("m"), "sha", None),
         job=Job(engine, {task.task.name: Sampling() for task in tasks}),
         options=Options(),

@@ -125,6 +125,11 @@ class TestSampling:
         sampling = Options(min_p=0.1, seed=3).sampling({"min_p": 0.5, "dry_multiplier": 0.8})
         assert sampling == Sampling(min_p=0.1, dry_multiplier=0.8, seed=3)
 
+    @pytest.mark.parametrize("grammar", ["", " \n", 7])
+    def test_an_empty_grammar_is_refused(self, grammar: Any) -> None:
+        with pytest.raises(OptionError, match="grammar must be GBNF"):
+            Sampling(grammar=grammar)
+
     def test_a_given_0_comes_before_the_defaults_too(self) -> None:
         assert Options(temperature=0).sampling({"temperature": 0.7}).temperature == 0.0
 

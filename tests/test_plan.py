@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cpullm.errors import OptionError
 from cpullm.options import Options, Sampling
-from cpullm.plan import DECODE_COST, Budget, budget, cost, pack, pack_texts, request_id, texts
+from cpullm.plan import DECODE_COST, JOINT_TOKENS, Budget, budget, cost, pack, pack_texts, request_id, texts
 from cpullm.records import Prompt, Request
 
 PROMPT = Prompt("<user>", "<assistant>")
@@ -102,8 +102,8 @@ class TestBudget:
         assert "\n" not in str(raised.value)
 
     def test_n_ctx_is_rounded_up_to_llama_cpps_step(self) -> None:
-        assert Budget(10, 400, 102).n_ctx == 512
-        assert Budget(10, 400, 103).n_ctx == 768
+        assert Budget(10, 400, 102, 0).n_ctx == 512
+        assert Budget(10, 400, 103, 0).n_ctx == 768
 
 
 class TestRequestId:
@@ -209,7 +209,7 @@ class TestCost:
 class TestPackTexts:
     @staticmethod
     def _answers(max_tokens: int) -> st.SearchStrategy[list[tuple[str, int]]]:
-        counts = st.lists(st.integers(1, max_tokens + 2), max_size=60)
+        counts = st.lists(st.integers(1, max_tokens), max_size=60)
         return counts.map(lambda ns: [(f"{i}", n) for i, n in enumerate(ns)])
 
     @given(st.data(), st.integers(8, 400))
@@ -224,7 +224,7 @@ class TestPackTexts:
         texts = data.draw(self._answers(max_tokens))
         counts = dict(texts)
         for part in pack_texts(texts, 2 * max_tokens + 32):
-            assert sum(counts[text] for text in part) <= 2 * max_tokens + 32
+            assert sum(counts[text] + JOINT_TOKENS for text in part) <= 2 * max_tokens + 32
 
     @given(st.data(), st.integers(8, 400))
     def test_at_least_halves(self, data: st.DataObject, max_tokens: int) -> None:

@@ -42,7 +42,7 @@ def planned(windows: list[list[int]], tasks: list[TaskPrompts], text_tokens: int
             [" ".join([f"{i}-{j}"] * n) for j, n in enumerate(chunk)] for i, chunk in enumerate(windows)
         ],
         tasks=tasks,
-        budget=Budget(4, text_tokens, 12),
+        budget=Budget(4, text_tokens, 12, 12),
         model=ResolvedModel(Path("m"), "sha", None),
         job=Job(EngineOptions("m", "sha", 256), {asked.task.name: Sampling() for asked in tasks}),
         options=Options(group_tokens=group_tokens),

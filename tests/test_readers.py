@@ -46,6 +46,7 @@ def test_bytes_that_windows_1252_lacks_read_as_latin_1(tmp_path: Path) -> None:
         ("empty.txt", b"", "empty"),
         ("white.txt", b" \n\t\r\n", "no text"),
         ("marked.txt", codecs.BOM_UTF8, "no text"),
+        ("unseen.txt", "\u200b\u00ad\n".encode(), "no text"),
         ("zeros.bin", b"abc\0def", "NUL"),
         ("model.gguf", b"GGUF\x03\0\0\0", "GGUF"),
         ("paper.txt", b"%PDF-1.7 ...", "PDF"),

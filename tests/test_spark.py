@@ -1,5 +1,8 @@
 """Real local Spark, the starter model, and what only Spark can get wrong."""
 
+import os
+import signal
+
 import pandas as pd
 import pytest
 
@@ -9,7 +12,7 @@ from cpullm import spark as on_spark
 from cpullm.errors import EngineError, InputError, MachineError, OptionError
 from cpullm.options import EngineOptions, Job, Sampling, Setting
 from cpullm.records import Prompt, Request
-from cpullm.spark import groups
+from cpullm.spark import failures, groups
 
 SENTENCE = "Number {}: the miller of Oakford sold his blue boat to Ann Pell for nine pounds on the third of May."
 SHORT = {"max_tokens": 8, "n_seq_max": 2, "n_threads": 1}
@@ -127,6 +130,30 @@ def test_an_error_on_an_executor_is_one_line_here(spark, job, tmp_path):
     with pytest.raises(cpullm.ModelError, match="cannot load") as raised:
         list(on_spark.run(spark, requests(2, 1), Job(engine, job.samplings)))
     assert "\n" not in str(raised.value)
+
+
+def test_a_worker_that_is_killed_names_memory_and_what_to_do(spark, job, monkeypatch):
+    monkeypatch.setattr(groups, "_answer_group", lambda table, job: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(MachineError, match=r"memory ran out there: lower n_seq_max .* raise spark.exec") as raised:
+        list(on_spark.run(spark, requests(2, 1), job))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "ExecutorLostFailure (executor 1 exited caused by one of the running tasks) Reason: Container killed by YARN "
+        "for exceeding physical memory limits. 5.5 GB of 5.5 GB physical memory used.",
+        "ExecutorLostFailure (executor 2 exited caused by one of the running tasks) Reason: The executor with id 2 "
+        "exited with exit code 137(SIGKILL, possible container OOM).",
+        "ExecutorLostFailure (executor 3 exited caused by one of the running tasks) Reason: Remote RPC client "
+        "disassociated. Likely due to containers exceeding thresholds, or network issues.",
+        "ExecutorLostFailure (executor 4 exited unrelated to the running tasks) Reason: Command exited with code 137",
+    ],
+    ids=["yarn", "kubernetes", "no word", "standalone"],
+)
+def test_an_executor_that_is_killed_does_too(told):
+    assert "memory ran out there" in str(failures.translated(RuntimeError(f"Job aborted: {told}")))
 
 
 def test_an_answer_too_few_stops_the_run(spark, job, monkeypatch):

@@ -105,6 +105,7 @@ class TestTexts:
         [
             ("", "The text is empty."),
             (" \n\t\u00a0 ", "The text is empty."),
+            ("\u200b\ufeff\n\u2060\u00ad \u200e", "The text is empty."),
             (None, "The text is null."),
             (float("nan"), "The text is null."),
             (pd.NA, "The text is null."),
@@ -362,6 +363,14 @@ class TestOptions:
     ) -> None:
         with pytest.raises(OptionError, match=r"context of 8192 tokens.*Lower max_tokens") as raised:
             ask(book, max_tokens=4096)
+        assert "\n" not in str(raised.value)
+        assert run.calls == []
+
+    def test_more_threads_than_cpus_are_refused_in_one_line(
+        self, ask: Callable[..., Result], run: ScriptedRun, book: Path
+    ) -> None:
+        with pytest.raises(OptionError, match=r"n_threads is 1024, and this process may use \d+ ") as raised:
+            ask(book, n_threads=1024)
         assert "\n" not in str(raised.value)
         assert run.calls == []
 

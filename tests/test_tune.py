@@ -8,12 +8,14 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fakes import TUNED
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cpullm import catalog, tune
+from cpullm import catalog, memory, tune
+from cpullm.engine import perplexity
 from cpullm.engine.llama import LlamaModel
 from cpullm.engine.perplexity import token_losses
 from cpullm.engine.quantize import format_of, n_weights, quantize
@@ -21,9 +23,9 @@ from cpullm.errors import EngineError, MachineError, OptionError
 from cpullm.gguf import record
 from cpullm.measure import Meter, Speed, measure
 from cpullm.options import Setting, Tuning
-from cpullm.tune import neighbours, siblings, store
+from cpullm.tune import siblings, store, tuning
 from cpullm.tune.meters import Meters
-from cpullm.tune.search import MARGIN, Search, Shape, Variant
+from cpullm.tune.search import MARGIN, Search, Shape, Trial, Variant
 
 SHAPE = Shape(1000, 100)
 START = Variant(Path("model.gguf"), Setting())
@@ -51,6 +53,17 @@ class Machine:
 
 def _threads(seconds: dict[int | None, float]) -> Machine:
     return Machine(lambda setting: seconds[setting.n_threads])
+
+
+def _breaking(broken: list[int | None]) -> Machine:
+    """A machine on which fewer threads are faster, and those that are `broken` fail."""
+
+    def seconds_of(setting: Setting) -> float:
+        if setting.n_threads in broken:
+            raise EngineError("It broke.")
+        return {None: 1.0, 2: 0.5, 1: 0.25}[setting.n_threads]
+
+    return Machine(seconds_of)
 
 
 class TestSearch:
@@ -119,6 +132,27 @@ class TestSearch:
         seconds[2] = 1.0
         search.confirm()
         assert (search.best, search.times_faster) == (START, 1.0)
+
+    @pytest.mark.parametrize("failing", [None, 2], ids=["the start", "the best"])
+    def test_a_last_comparison_that_fails_leaves_the_start(self, failing: int | None) -> None:
+        broken: list[int | None] = []
+        search = _breaking(broken).search()
+        search.consider("two", START.changed(n_threads=2))
+        search.begin_again("longer prompts")
+        broken.append(failing)
+        search.confirm()
+        assert (search.best, search.times_faster) == (START, 1.0)
+        assert search.trials[-1] == Trial("all of it together", "not taken: It broke.")
+        assert search.speed(search.best).seconds == 1.0
+
+    def test_if_the_best_cannot_be_measured_anew_the_search_goes_on_from_the_start(self) -> None:
+        broken: list[int | None] = []
+        search = _breaking(broken).search()
+        search.consider("two", START.changed(n_threads=2))
+        broken.append(2)
+        search.begin_again("longer prompts")
+        assert (search.best, search.trials[-1].verdict) == (START, "not taken: It broke.")
+        assert search.consider("one", START.changed(n_threads=1))
 
     @given(
         effects=st.lists(st.floats(0.5, 2.0), min_size=5, max_size=5),
@@ -345,12 +379,49 @@ class TestSiblings:
         assert (old.exists(), young.exists()) == (False, True)
 
 
+class TestRun:
+    """The order of a tuning, with speeds that are made up."""
+
+    @pytest.fixture
+    def run(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuning._Run]:
+        model = catalog.ResolvedModel(home / "model.gguf", "a" * 64, None)
+        monkeypatch.setattr(tuning.Meters, "__call__", lambda meters, variant: Speed(100.0, 100.0, 0.001))
+        with tuning._Run(model, SHAPE, Tuning(seconds=5), lambda trial, n_busy: None) as run:
+            run.quiet = Search(run._meters, Variant(model.path, Setting()), SHAPE, 1.0)
+            run._format, run._quiet_work = "Q4_1", SHAPE
+            yield run
+
+    @pytest.mark.parametrize("shared", [False, True])
+    def test_what_was_found_is_kept_if_nothing_can_be_measured_beside_busy_processes(
+        self, run: tuning._Run, monkeypatch: pytest.MonkeyPatch, shared: bool
+    ) -> None:
+        def fail(meters: Meters, variant: Variant) -> Speed:
+            raise MachineError("no memory is free")
+
+        monkeypatch.setattr(tuning.Meters, "__call__", fail)
+        run.search_beside()
+        found = run.tuned(shared)
+        assert found.neighbours == (Trial("as chosen", "not possible: no memory is free"),)
+        assert (found.shared, found.prefill_tokens_per_second) == (False, 100.0)
+
+    def test_the_original_is_not_loaded_again_to_judge_a_second_sibling(
+        self, run: tuning._Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loaded: list[str] = []
+        monkeypatch.setattr(Meters, "model", lambda meters, path: loaded.append(path.name))
+        monkeypatch.setattr(siblings, "sample_windows", lambda model: [[1, 2], [3, 4]])
+        monkeypatch.setattr(perplexity, "token_losses", lambda model, window, n_threads: np.array(window))
+        for name in ("first.gguf", "second.gguf"):
+            assert list(run._paired_losses(Path(name))) == [([1, 2], [1, 2]), ([3, 4], [3, 4])]
+        assert loaded == ["first.gguf", "model.gguf", "model.gguf", "second.gguf"]
+
+
 def test_busy_processes_end_with_the_block() -> None:
     children = Path(f"/proc/self/task/{os.getpid()}/children")
     if not children.exists():
         pytest.skip("this system does not tell a process's children")
     before = set(children.read_text().split())
-    with neighbours.busy(2):
+    with tuning.busy(2):
         began = set(children.read_text().split()) - before
     assert len(began) == 2
     assert not any(Path(f"/proc/{child}").exists() for child in began)
@@ -428,6 +499,18 @@ class TestWithAModel:
         with Meters(Shape(64, 8)) as meters:
             speed = meters(Variant(starter, Setting(), (("OMP_WAIT_POLICY", "passive"),)))
         assert speed.decode_tokens_per_second > 0
+
+    def test_what_finds_no_room_is_refused_and_a_loaded_model_is_not_counted_again(
+        self, starter: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        variant, wider = (Variant(starter, Setting(n_seq_max=n)) for n in (1, 2))
+        with Meters(Shape(64, 8)) as meters:
+            needed = meters._need(wider)
+            monkeypatch.setattr(memory, "available", lambda: needed.total - 1)
+            with pytest.raises(MachineError, match=r"needs .* \(weights .* with 2 sequences of 64 tokens, and .* free"):
+                meters(wider)
+            meters(variant)
+            assert meters(wider).decode_tokens_per_second > 0
 
     def test_tuning_stores_what_it_found(self, starter: Path, home: Path) -> None:
         told: list[tuple[str, int]] = []

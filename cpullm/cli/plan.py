@@ -133,6 +133,7 @@ def _memory_lines(prepared: Any, need: Any, free: int | None, refusal: str | Non
     n = engine.setting.n_seq_max
     lines = [f"memory of one engine, {shared.count(n, 'sequence')} of {engine.n_ctx} tokens"]
     lines += [f"{name:>18} {gigabytes(getattr(need, part)):>12}" for part, name in NAMES.items() if getattr(need, part)]
+    lines += [f"{NAMES[part]:>18} {'unknown':>12}" for part in need.untold]
     lines.append(f"{'all':>18} {gigabytes(need.total):>12}")
     if need.read_once:
         lines.append(f"and {gigabytes(need.read_once)} of the file, read once; they stay in memory while there is room")

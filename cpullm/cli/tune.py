@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -50,7 +51,10 @@ def _show(arguments: argparse.Namespace) -> int:
 
     tuned = tune.stored(catalog.resolve_model(arguments.model, fetch=False).sha256)
     if tuned is None:
-        print(f"nothing is stored for {arguments.model} on this CPU: run `cpullm tune {arguments.model}`")
+        told = f"nothing is stored for {arguments.model} on this CPU: run `cpullm tune {arguments.model}`"
+        if arguments.json:
+            print("{}")
+        print(told, file=sys.stderr if arguments.json else sys.stdout)
         return 1
     if arguments.json:
         print(json.dumps(_record(tuned), indent=1))

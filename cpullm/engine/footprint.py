@@ -2,27 +2,25 @@
 
 Two of its ways are used: `no_alloc` works out context and computation without allocating them, and a load that is
 stopped before the first weight says how many of them would be copied for this CPU's kernels. It tells sizes in its log
-alone (to 0.01 MiB), so the log is read; lines that are missing raise EngineError.
+alone (to 0.01 MiB), so the log is read. Another version may say them otherwise: what is not told is named and counts
+as nothing.
 """
 
 from __future__ import annotations
 
-import ctypes
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from cpullm.engine import log
 from cpullm.engine.bindings import c
 from cpullm.engine.llama import context_params
 from cpullm.errors import EngineError, ModelError
 from cpullm.options import EngineOptions
 
 _MIB = 1 << 20
-_ERROR = 4  # ggml_log_level
 _WEIGHTS = re.compile(r"load_tensors: +(\S+) model buffer size = +([\d.]+) MiB")
 _KV = re.compile(r": size = +([\d.]+) MiB \( *\d+ cells")  # one line for each kind of layer's cache
 _COMPUTE = re.compile(r": +\S+ +(?:output|compute) buffer size = +([\d.]+) MiB")
@@ -30,12 +28,16 @@ _COMPUTE = re.compile(r": +\S+ +(?:output|compute) buffer size = +([\d.]+) MiB")
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Bytes: weights copied for the CPU's kernels, keys and values, buffers for computing; and the tokens known."""
+    """Bytes: weights copied for the CPU's kernels, keys and values, buffers for computing; and the tokens known.
+
+    `untold` names those of the three that llama.cpp did not tell, which are 0 here.
+    """
 
     repacked: int
     kv: int
     compute: int
     n_vocab: int
+    untold: tuple[str, ...] = ()
 
 
 class Footprints:
@@ -43,29 +45,33 @@ class Footprints:
 
     def __init__(self, path: str | Path) -> None:
         self._path = str(path)
+        self._asked = False
         self._repacked: int | None = None
         c.llama_backend_init()
         params = _model_params(repack=False)
         params.no_alloc = True
-        with _log() as lines:
+        with log.held():
             self._model = c.llama_model_load_from_file(self._path.encode(), params)
         if not self._model:
-            raise ModelError(f"llama.cpp cannot load {path}: {_cause(lines)}. Pull the model again or take another.")
+            raise ModelError(f"llama.cpp cannot load {path}: {log.reason()}. Pull the model again or take another.")
         self._n_vocab = int(c.llama_vocab_n_tokens(c.llama_model_get_vocab(self._model)))
 
     def of(self, engine: EngineOptions) -> Footprint:
         """What an engine takes; of its model only the file given counts. Raises EngineError."""
-        with _log() as lines:
+        with log.held():
             context = c.llama_init_from_model(self._model, context_params(engine, 1))
         if not context:
-            raise EngineError(f"llama.cpp makes no context for {engine.setting}: {_cause(lines)}.")
+            raise EngineError(f"llama.cpp makes no context for {engine.setting}: {log.reason()}.")
+        told = {"kv": _mebibytes(_KV), "compute": _mebibytes(_COMPUTE)}
         c.llama_free(context)
-        repacked = self._all_repacked() if engine.setting.repack else 0
-        return Footprint(repacked, _mebibytes(_KV, lines), _mebibytes(_COMPUTE, lines), self._n_vocab)
+        told["repacked"] = self._all_repacked() if engine.setting.repack else 0
+        untold = tuple(sorted(name for name, found in told.items() if found is None))
+        n_bytes = {name: found or 0 for name, found in told.items()}
+        return Footprint(**n_bytes, n_vocab=self._n_vocab, untold=untold)
 
-    def _all_repacked(self) -> int:
-        if self._repacked is None:
-            self._repacked = _repacked(self._path)
+    def _all_repacked(self) -> int | None:
+        if not self._asked:
+            self._asked, self._repacked = True, _repacked(self._path)
         return self._repacked
 
     def close(self) -> None:
@@ -81,21 +87,21 @@ class Footprints:
         self.close()
 
 
-def _repacked(path: str) -> int:
+def _repacked(path: str) -> int | None:
     """Bytes of the weights that are not used as they lie in the file: those in other buffers than the plain CPU's."""
     params = _model_params(repack=True)
     # Buffers are reserved by now, but no page of them has been touched, and no weight read.
     stop = c.llama_progress_callback(lambda progress, user_data: False)
     params.progress_callback = stop
-    with _log() as lines:
+    with log.held():
         model = c.llama_model_load_from_file(path.encode(), params)
     if model:  # no tensor to be loaded, so nothing to stop
         c.llama_model_free(model)
+    lines = [line.text for line in log.lines()]
     buffers = [match for line in lines if (match := _WEIGHTS.search(line))]
     if not buffers:
-        if any("unable to allocate" in line for line in lines):  # not even promised: the whole file at most
-            return Path(path).stat().st_size
-        raise EngineError(f"llama.cpp did not tell the size of the weights in {path}: {_cause(lines)}.")
+        # Not even promised: the whole file at most.
+        return Path(path).stat().st_size if any("unable to allocate" in line for line in lines) else None
     return sum(int(float(match[2]) * _MIB) for match in buffers if match[1] != "CPU")
 
 
@@ -107,33 +113,7 @@ def _model_params(*, repack: bool) -> Any:
     return params
 
 
-def _mebibytes(pattern: re.Pattern[str], lines: list[str]) -> int:
-    """The bytes in all lines that match. Raises EngineError if none does: llama.cpp says it otherwise now."""
-    found = [float(match[1]) for line in lines if (match := pattern.search(line))]
-    if not found:
-        raise EngineError(f"llama.cpp's log has no line like {pattern.pattern!r}: this version says sizes otherwise.")
-    return int(sum(found) * _MIB)
-
-
-def _cause(lines: list[str]) -> str:
-    return next((line[2:] for line in lines if line.startswith(f"{_ERROR} ")), "no reason given").strip()
-
-
-@contextmanager
-def _log() -> Iterator[list[str]]:
-    """llama.cpp's log lines while this lasts, each with its level before it; then the log goes where it went."""
-    parts: list[str] = []
-    lines: list[str] = []
-
-    def keep(level: int, text: bytes, _user_data: Any) -> None:
-        parts.append(f"{level} {text.decode('utf-8', 'replace')}")
-
-    before, user_data = c.llama_log_callback(), ctypes.c_void_p()
-    c.llama_log_get(ctypes.byref(before), ctypes.byref(user_data))
-    callback = c.llama_log_callback(keep)
-    c.llama_log_set(callback, ctypes.c_void_p(0))
-    try:
-        yield lines
-    finally:
-        c.llama_log_set(before, user_data)
-        lines += parts
+def _mebibytes(pattern: re.Pattern[str]) -> int | None:
+    """The bytes in all lines of the log that match; None if none does."""
+    found = [float(match[1]) for line in log.lines() if (match := pattern.search(line.text))]
+    return int(sum(found) * _MIB) if found else None

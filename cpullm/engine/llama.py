@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from cpullm.engine import log
 from cpullm.engine.bindings import c
 from cpullm.engine.sampler import Sampler
 from cpullm.engine.sequence import Batch, Entry, Sequence
@@ -20,7 +21,6 @@ from cpullm.errors import EngineError, MachineError, ModelError
 from cpullm.options import EngineOptions
 
 GGML_TYPES = {"f16": c.GGML_TYPE_F16, "q8_0": c.GGML_TYPE_Q8_0}
-LOG_LEVEL_ERROR = 4  # ggml_log_level, which the bindings do not name
 DECODE_ERRORS = {
     1: "no room in the KV cache for the batch",
     2: "the computation was aborted",
@@ -28,23 +28,6 @@ DECODE_ERRORS = {
     -2: "llama.cpp could not allocate memory for the batch",
     -3: "the computation failed",
 }
-log_tail: list[str] = []
-
-
-@c.llama_log_callback  # type: ignore[untyped-decorator, unused-ignore]
-def keep_log(level: int, text: bytes, _user_data: Any) -> None:
-    """Hold back llama.cpp's chatter; its last errors become part of our message."""
-    if level == LOG_LEVEL_ERROR:
-        log_tail.append(text.decode("utf-8", "replace").strip())
-        del log_tail[:-3]
-
-
-def reason() -> str:
-    """What llama.cpp said was wrong, once."""
-    # The cause comes first; the lines after it only say that the caller gave up as well.
-    told = log_tail[0] if log_tail else "no reason given"
-    log_tail.clear()
-    return told.rsplit(": ", 1)[-1] if told.startswith("llama_model_load") else told
 
 
 class LlamaModel:
@@ -54,17 +37,18 @@ class LlamaModel:
     """
 
     def __init__(self, path: str | Path, *, vocab_only: bool = False, repack: bool = True) -> None:
-        c.llama_log_set(keep_log, ctypes.c_void_p(0))
         c.llama_backend_init()
         params = c.llama_model_default_params()
         params.n_gpu_layers = 0
         params.load_mode = c.LLAMA_LOAD_MODE_MMAP
         params.vocab_only = vocab_only
         params.use_extra_bufts = repack
-        log_tail.clear()
-        self._model = c.llama_model_load_from_file(str(path).encode(), params)
+        with log.held():
+            self._model = c.llama_model_load_from_file(str(path).encode(), params)
         if not self._model:
-            raise ModelError(f"llama.cpp cannot load {path}: {reason()}. Pull the model again or take another file.")
+            raise ModelError(
+                f"llama.cpp cannot load {path}: {log.reason()}. Pull the model again or take another file."
+            )
         self.path = path
         self._vocab: Any = c.llama_model_get_vocab(self._model)
         self.n_vocab: int = c.llama_vocab_n_tokens(self._vocab)
@@ -185,10 +169,11 @@ class LlamaRunner:
         self._samplers: dict[int, Sampler] = {}
         self._stack = ExitStack()
         params = context_params(options, n_threads)
-        self._context = c.llama_init_from_model(model.handle, params)
+        with log.held():
+            self._context = c.llama_init_from_model(model.handle, params)
         if not self._context:
             raise MachineError(
-                f"No memory for {self.n_seq_max} sequences of {self.n_ctx} tokens ({reason()}); "
+                f"No memory for {self.n_seq_max} sequences of {self.n_ctx} tokens ({log.reason()}); "
                 "lower --n-seq-max or --window-tokens."
             )
         self._stack.callback(c.llama_free, self._context)
@@ -207,10 +192,10 @@ class LlamaRunner:
     def decode(self, batch: Batch) -> list[int]:
         """Compute the rows and sample one token per output."""
         self._fill(batch)
-        log_tail.clear()
-        code = c.llama_decode(self._context, self._batch)
+        with log.held():
+            code = c.llama_decode(self._context, self._batch)
         if code != 0:
-            raise EngineError(f"llama_decode failed with {code}: {DECODE_ERRORS.get(code, reason())}.")
+            raise EngineError(f"llama_decode failed with {code}: {DECODE_ERRORS.get(code, log.reason())}.")
         return [self._sampler(sequence).sample(self._context, row) for row, sequence in batch.outputs]
 
     def _fill(self, batch: Batch) -> None:

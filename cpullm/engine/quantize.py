@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpullm.engine import llama
+from cpullm.engine import log
 from cpullm.engine.bindings import c
 from cpullm.errors import MachineError
 
@@ -48,15 +48,12 @@ def quantize(source: Path, target: Path, format: str, n_threads: int) -> None:
     params.ftype = FORMATS[format].ftype
     params.allow_requantize = True
     params.nthread = n_threads
-    c.llama_log_set(llama.keep_log, ctypes.c_void_p(0))
-    llama.log_tail.clear()
     done = False
     try:
-        code = c.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params))
+        with log.held():
+            code = c.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params))
         if code != 0:
-            raise MachineError(
-                f"{target} could not be written from {source.name} ({llama.reason()}): is its disk full?"
-            )
+            raise MachineError(f"{target} could not be written from {source.name} ({log.reason()}): is its disk full?")
         done = True
     finally:
         if not done:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cpullm.engine import log
 from cpullm.engine.bindings import c
 from cpullm.errors import OptionError
 from cpullm.options import Sampling
@@ -30,9 +31,12 @@ class Sampler:
         self._end = min(model.end_tokens, default=-1)
         self._grammar: Any = None
         if sampling.grammar is not None:
-            self._grammar = c.llama_sampler_init_grammar(model.vocabulary, sampling.grammar.encode(), b"root")
+            with log.held():
+                self._grammar = c.llama_sampler_init_grammar(model.vocabulary, sampling.grammar.encode(), b"root")
             if not self._grammar:
-                raise OptionError("the grammar is no GBNF with a rule `root` that llama.cpp can read.")
+                raise OptionError(
+                    f"the grammar is no GBNF with a rule `root` that llama.cpp can read ({log.reason()})."
+                )
         self._chain = _chain(model, sampling)
 
     def sample(self, context: Any, row: int) -> int:

@@ -25,7 +25,7 @@ class Sequence:
 
     `cuts` are the lengths of the prompt's beginnings that other prompts may have too, ascending: the wording, the
     wording and the document. Prefill pauses there, so that a beginning is computed alike whether it is shared or not.
-    Without `loops` nobody watches for repetition.
+    Without `loops` nobody watches for repetition; `n_dropped` tokens that only repeated were decoded and dropped.
     """
 
     prompt: list[int]
@@ -33,6 +33,7 @@ class Sequence:
     sampling: Sampling = field(default_factory=Sampling)
     cuts: tuple[int, ...] = ()
     tokens: list[int] = field(default_factory=list)
+    n_dropped: int = 0
     n_computed: int = 0
     n_shared: int = 0
     seq_id: int | None = None
@@ -71,7 +72,8 @@ class Sequence:
         if self.loops is not None and self.loops.add(token):
             # A grammar's answer is of use whole or not at all.
             if self.sampling.grammar is None:
-                del self.tokens[-self.loops.n_repeated :]
+                self.n_dropped = self.loops.n_repeated
+                del self.tokens[-self.n_dropped :]
             self.finish(FinishReason.LOOP)
         elif len(self.tokens) >= self.max_tokens:
             self.finish(FinishReason.LENGTH)

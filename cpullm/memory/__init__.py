@@ -1,12 +1,12 @@
 """Memory that is known before it is used.
 
-need.py   what engines take: `Memory`, `estimate`
+need.py   what engines take: `Memory`, `estimate`, `Needs`
 free.py   what is there: `available`
 fit.py    whether it fits, and what would: `check`
 """
 
 from cpullm.memory.fit import check
 from cpullm.memory.free import available
-from cpullm.memory.need import Memory, estimate, gigabytes
+from cpullm.memory.need import Memory, Needs, estimate, gigabytes
 
-__all__ = ["Memory", "available", "check", "estimate", "gigabytes"]
+__all__ = ["Memory", "Needs", "available", "check", "estimate", "gigabytes"]

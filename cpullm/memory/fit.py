@@ -13,7 +13,7 @@ from cpullm.memory.need import Memory, Needs, gigabytes
 from cpullm.options import EngineOptions
 from cpullm.plan import Budget
 
-_LEAST_WINDOW_TOKENS = 64
+_LEAST_WINDOW_TOKENS = 64  # that the option takes
 
 
 def check(
@@ -137,5 +137,4 @@ def _window(engine: EngineOptions, budget: Budget, n_tokens: int) -> _Change:
 
 
 def _least_window(budget: Budget) -> int:
-    """Two answers and what joins them, as `cpullm.plan.budget` wants it."""
-    return max(_LEAST_WINDOW_TOKENS, 2 * budget.max_tokens + 32)
+    return max(_LEAST_WINDOW_TOKENS, budget.least_text_tokens)

@@ -40,6 +40,7 @@ class Memory:
     `repacked` is a private copy of weights in the order of the CPU's kernels; `worker` a Python process with the
     model's vocabulary; `jvm` that of a local Spark session. `read_once` are the file's pages that repacking leaves
     unused: they show in a process's size and are given back when room is needed, so `total` is without them.
+    `untold` names the parts that this version of llama.cpp does not tell: they are 0 here, and more in truth.
     """
 
     weights: int
@@ -49,6 +50,7 @@ class Memory:
     worker: int
     jvm: int = 0
     read_once: int = 0
+    untold: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -67,7 +69,8 @@ class Memory:
 
     def __str__(self) -> str:
         parts = [(NAMES[part.name], getattr(self, part.name)) for part in fields(self) if part.name in NAMES]
-        return ", ".join(f"{name} {gigabytes(n_bytes)}" for name, n_bytes in parts if n_bytes)
+        told = [f"{name} {gigabytes(n_bytes)}" for name, n_bytes in parts if n_bytes]
+        return ", ".join([*told, *(f"{NAMES[part]} unknown" for part in self.untold)])
 
 
 def gigabytes(n_bytes: int) -> str:
@@ -107,10 +110,15 @@ class Needs:
             worker=self._python + VOCABULARY_BYTES_PER_TOKEN * footprint.n_vocab,
             jvm=self._jvm,
             read_once=read_once,
+            untold=footprint.untold,
         )
+
+    def close(self) -> None:
+        """Free the model's metadata; a second call does nothing."""
+        self._footprints.close()
 
     def __enter__(self) -> Needs:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._footprints.close()
+        self.close()

@@ -9,7 +9,7 @@ from cpullm.errors import InputError
 from cpullm.readers import formats
 from cpullm.readers.blocks import NO_TEXT
 from cpullm.readers.encodings import decode
-from cpullm.records import Document, Mark, encodable
+from cpullm.records import Document, Mark, encodable, is_blank
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -25,7 +25,7 @@ def parse(data: bytes, id_: str) -> Document:
     """The text as it stands, `title:` of its front matter, and the headings of CommonMark outside quotes and lists."""
     formats.require(formats.MARKDOWN)
     text = encodable(decode(data))
-    if not text.strip():
+    if is_blank(text):
         raise InputError(NO_TEXT)
     front = _FRONT_MATTER.match(text)
     title = _TITLE.search(front[0]) if front else None

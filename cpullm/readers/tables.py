@@ -12,7 +12,7 @@ import pandas as pd
 
 from cpullm.errors import InputError
 from cpullm.readers.encodings import decode
-from cpullm.records import Document
+from cpullm.records import Document, is_blank
 
 _MOST_COLUMNS = 4096
 _MOST_UNPACKED = 1 << 30
@@ -194,7 +194,7 @@ def _row(id_: Any, text: Any, place: str) -> Document:
     """One row's document; `place` is its id if it has none."""
     if id_ is None or isinstance(id_, (dict, list)) or id_ != id_ or not str(id_).strip():
         return Document(place, "", error=f"{place.capitalize()} has no id; every row needs one.")
-    if isinstance(text, str) and not text.strip():
+    if isinstance(text, str) and is_blank(text):
         return Document(str(id_), "", error="The text is empty.")
     text = text.replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else text
     return _document(str(id_), text)

@@ -7,7 +7,7 @@ import re
 from cpullm.errors import InputError
 from cpullm.readers.blocks import NO_TEXT
 from cpullm.readers.encodings import decode
-from cpullm.records import Document, Mark
+from cpullm.records import Document, Mark, is_blank
 
 # A line after a blank one, under it as long a run of one sign, and a blank line or the text.
 _UNDERLINED = re.compile(r"(?:\A|(?<=\n\n))([^\s=~^-][^\n]{1,99})\n(([=~^-])\3{2,})[ \t]*(?=\n)")
@@ -19,7 +19,7 @@ _FEWEST = 3
 def parse(data: bytes, id_: str) -> Document:
     """The text of `data` in whatever encoding; InputError if it is none, or only white space."""
     text = decode(data)
-    if not text.strip():
+    if is_blank(text):
         raise InputError(NO_TEXT)
     return Document(id_, text, marks=_underlined(text))
 

@@ -9,6 +9,12 @@ from contextlib import contextmanager
 import cpullm.errors
 from cpullm.errors import CpullmError, EngineError, MachineError
 
+# How Spark tells that a process ended without a word: its Python worker, then an executor on YARN or Kubernetes.
+_KILLED = re.compile(
+    r"Python worker exited unexpectedly|exceeding \w* ?memory limits|containers exceeding thresholds"
+    r"|OOMKilled|exit(?:ed with)? code:? 137"
+)
+
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
@@ -34,6 +40,12 @@ def translated(error: Exception) -> CpullmError:
         return MachineError(
             f"An executor's Python lacks a package: {missing[-1]}. Install cpullm on every node; "
             "PYSPARK_PYTHON names the interpreter that executors start."
+        )
+    if _KILLED.search(text):
+        return MachineError(
+            "A Python worker on an executor was killed or crashed, most likely because memory ran out there: lower "
+            "n_seq_max or window_tokens (`cpullm plan` tells what an engine takes), or raise "
+            "spark.executor.memoryOverhead."
         )
     return EngineError(f"The Spark job failed: {first_line(error)}")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cpullm.errors import InputError
 from cpullm.options import Splitting
-from cpullm.records import Document, Split
+from cpullm.records import Document, Split, is_blank
 from cpullm.splitters import chapters, outline, packed
 from cpullm.splitters.sections import Section, chunks, whole
 
@@ -29,7 +29,7 @@ def split(
     `count_tokens` is the tokenizer for the splitter `tokens`; without it a token is four bytes of UTF-8.
     """
     splitting = Splitting.of(splitting)
-    if document.error is None and document.text.strip():
+    if document.error is None and not is_blank(document.text):
         try:
             return _asked_for(document, splitting, count_tokens)
         except InputError as error:

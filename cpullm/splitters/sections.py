@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from cpullm.records import Chunk, Document, Span
+from cpullm.records import Chunk, Document, Span, is_blank
 from cpullm.splitters import gutenberg
 from cpullm.splitters.extents import stripped
 
@@ -60,10 +60,11 @@ def chunks(document: Document, sections: Sequence[Section]) -> tuple[tuple[Chunk
     spans: list[Span] = []
     for section in sections:
         start, end = stripped(document.text, section.text, section.end)
+        text = document.text[start:end]
+        end = start if is_blank(text) else end
         spans += _spans(section, start, end)
         if start < end:
             line = lines.at(section.start if section.start < section.text else start)
-            text = document.text[start:end]
             made.append(
                 Chunk(document.id, len(made), section.levels, section.title, section.kind, line, start, end, text)
             )

@@ -2,9 +2,8 @@
 
 search.py      one thing changed at a time, kept if it is faster beyond noise; pure
 siblings.py    the same weights in a format this CPU computes faster, and what that loses
-neighbours.py  other processes that are busy, and ways to wait
 meters.py      variants measured with a real engine
-tuning.py      the order of the search: `tune`
+tuning.py      the order of the search, on a quiet machine and beside busy processes: `tune`
 store.py       what was found, by model and CPU: `Tuned`, `stored`
 """
 

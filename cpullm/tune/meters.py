@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -19,7 +19,6 @@ from cpullm.options import EngineOptions, Setting
 from cpullm.tune.search import Shape, Variant
 
 if TYPE_CHECKING:
-    from cpullm.engine.footprint import Footprint, Footprints
     from cpullm.engine.llama import LlamaModel
 
 _KEPT = 2  # engines that are compared in turn
@@ -34,7 +33,7 @@ class Meters:
     def __init__(self, shape: Shape, work: Shape = _PROBE) -> None:
         self.work = work
         self._shape = shape
-        self._footprints: dict[Path, Footprints] = {}
+        self._needs: dict[Path, memory.Needs] = {}
         self._models: dict[tuple[Path, bool], LlamaModel] = {}
         self._meters: dict[Variant, Meter] = {}
         self._load_seconds: dict[Variant, float] = {}
@@ -77,12 +76,12 @@ class Meters:
 
     def repacked_bytes(self, path: Path) -> int:
         """How much of a model is copied for this CPU's kernels where that is allowed."""
-        return self._footprint(Variant(path, Setting())).repacked
+        return self._need(Variant(path, Setting())).repacked
 
     def forget(self, path: Path) -> None:
         """Close all that was loaded from a file."""
-        if path in self._footprints:
-            self._footprints.pop(path).close()
+        if path in self._needs:
+            self._needs.pop(path).close()
         for variant in [variant for variant in self._meters if variant.model == path]:
             self._meters.pop(variant).close()
         for key in [key for key in self._models if key[0] == path]:
@@ -90,7 +89,7 @@ class Meters:
 
     def close(self) -> None:
         """Close all."""
-        for path in {*self._footprints, *(path for path, _ in self._models)}:
+        for path in {*self._needs, *(path for path, _ in self._models)}:
             self.forget(path)
 
     def __enter__(self) -> Meters:
@@ -120,21 +119,21 @@ class Meters:
         for key in set(self._models) - used:
             self._models.pop(key).close()
 
-    def _footprint(self, variant: Variant) -> Footprint:
-        from cpullm.engine.footprint import Footprints
-
-        if variant.model not in self._footprints:
-            self._footprints[variant.model] = Footprints(variant.model)
+    def _need(self, variant: Variant) -> memory.Memory:
+        """What real requests take."""
+        if variant.model not in self._needs:
+            self._needs[variant.model] = memory.Needs(variant.model, started=True)
         n_ctx = self._shape.prompt_tokens + self._shape.new_tokens
-        return self._footprints[variant.model].of(EngineOptions(str(variant.model), "", n_ctx, variant.setting))
+        return self._needs[variant.model].of(EngineOptions(str(variant.model), "", n_ctx, variant.setting))
 
     def _refuse_without_room(self, variant: Variant) -> None:
         """What real requests take is refused here: the system kills who takes more memory than there is."""
-        takes, free = self._footprint(variant), memory.available()
-        n_bytes = takes.repacked + takes.kv + takes.compute
-        if free is not None and n_bytes > free:
+        need, free = self._need(variant), memory.available()
+        if (variant.model, variant.setting.repack) in self._models:  # and is not taken again
+            need = replace(need, repacked=0, worker=0)
+        if free is not None and need.total > free:
             raise MachineError(
-                f"{variant.model.name} takes {memory.gigabytes(n_bytes)} beside its weights with "
+                f"{variant.model.name} needs {memory.gigabytes(need.total)} ({need}) with "
                 f"{variant.setting.n_seq_max} sequences of {self._shape.prompt_tokens} tokens, and "
                 f"{memory.gigabytes(free)} are free"
             )

@@ -22,6 +22,7 @@ TAKEN = "taken"
 MARGIN = 0.03  # what is less than this much faster is not told from noise, and leaves things as they are
 _PAIRS = 5  # measurements of each that a close comparison takes
 _LEAST_PAIRS = 3  # that it takes when time is short
+_ALL = "all of it together"
 _CONFIRMING = 6  # measurements kept back for the last comparison with the start
 
 
@@ -88,6 +89,7 @@ class Search:
         self._kept_back = kept_back
         self._unit = 0.0  # seconds that a measurement takes, of late
         self._speeds: dict[Variant, list[Speed]] = {}
+        self._earlier: dict[Variant, list[Speed]] = {}  # with other work
         self._seconds_of(start)
         self._record(self._trial(name, "", start, 1.0))
 
@@ -111,9 +113,16 @@ class Search:
         return self.best == variant
 
     def begin_again(self, change: str) -> None:
-        """Measure the best anew, because the work of a measurement is another from here on."""
-        self._speeds.clear()
-        self._seconds_of(self.best)
+        """Measure the best anew, because the work of a measurement is another from here on.
+
+        If that fails, the start is the best again.
+        """
+        self._earlier, self._speeds = self._speeds, {}
+        try:
+            self._seconds_of(self.best)
+        except CpullmError as error:
+            self._give_up(change, error)
+            return
         self._record(self._trial(change, "", self.best, self.times_faster))
 
     def skip(self, change: str, reason: str) -> None:
@@ -134,16 +143,24 @@ class Search:
         """Compare the best with the start once more, in turn; if it does not win again, the start it is."""
         if self.best == self.start:
             return
-        ratios = list(self._ratios(self.best, self.start, self._ends_at))
+        try:
+            ratios = list(self._ratios(self.best, self.start, self._ends_at))
+        except CpullmError as error:
+            self._give_up(_ALL, error)
+            return
         if ratios:
             won = median(ratios) <= 1 - MARGIN
             verdict = "confirmed against the start" if won else "no faster than the start beyond noise: undone"
-            self._record(self._trial("all of it together", verdict, self.best, 1 / median(ratios)))
+            self._record(self._trial(_ALL, verdict, self.best, 1 / median(ratios)))
             self.best, self.times_faster = (self.best, 1 / median(ratios)) if won else (self.start, 1.0)
+
+    def _give_up(self, change: str, error: CpullmError) -> None:
+        self._record(Trial(change, f"not taken: {error}"))
+        self.best, self.times_faster = self.start, 1.0
 
     def speed(self, variant: Variant) -> Speed:
         """The medians of what was measured of a variant, of late."""
-        speeds = self._speeds[variant][-_PAIRS:]
+        speeds = (self._speeds.get(variant) or self._earlier[variant])[-_PAIRS:]
         return Speed(
             *(
                 median(getattr(speed, name) for speed in speeds)

@@ -75,13 +75,13 @@ def path() -> Path:
     return catalog.home() / "models" / "tuned.json"
 
 
-def stored(model_sha256: str, cpu: str | None = None) -> Tuned | None:
-    """What was found for a model on a CPU, by default this one.
+def stored(model_sha256: str, on: str | None = None) -> Tuned | None:
+    """What was found for a model on a CPU, as `cpu` names it, by default this one.
 
     None if nothing was, or if the file it names is not there any more; a line on standard error says so.
     """
     try:
-        known = _read().get(model_sha256, {}).get(cpu or globals()["cpu"]())
+        known = _read().get(model_sha256, {}).get(on or cpu())
         return None if known is None else _checked(_tuned(known))
     except (ValueError, TypeError, KeyError, AttributeError, CpullmError) as error:
         tell(f"{path()} is not used for this model ({error}): run `cpullm tune` again.", True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 from cpullm import catalog
 from cpullm.errors import CpullmError
 from cpullm.options import Setting, Tuning
-from cpullm.tune import neighbours, siblings, store
+from cpullm.tune import siblings, store
 from cpullm.tune.meters import Meters
 from cpullm.tune.search import Search, Shape, Trial, Variant
 from cpullm.tune.store import Tuned
@@ -27,6 +29,10 @@ _LATER = 1.25  # times that for one measurement, when the formats are done
 _QUIET_SHARE = 0.75  # of the time; the rest is for measuring beside a busy process
 _SIBLING_SHARE = 0.2  # of the time, at most, for writing a sibling, and for measuring what it loses
 _SHOWING_ATTENTION = 128  # tokens a prompt needs for attention to show in its time
+# A process that is busy. It ends with its parent, however that ends.
+_BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(100_000))"
+# OpenMP's threads sleep at once instead of spinning first. It reads this once, when it is loaded.
+_PASSIVE = ("OMP_WAIT_POLICY", "passive")
 
 Told = Callable[[Trial, int], None]
 
@@ -68,7 +74,9 @@ class _Run:
         self._siblings: list[siblings.Sibling] = []
         self._losses: dict[int, list[float]] = {}
         self._unit = tuning.seconds / _MEASUREMENTS
-        self._n_busy = neighbours.n_busy(usable_cpus())
+        self._n_busy = max(1, usable_cpus() // 2)
+        self._neighbours: list[Trial] = []
+        self.beside: Search | None = None
 
     def __enter__(self) -> _Run:
         return self
@@ -80,8 +88,11 @@ class _Run:
 
     def search_quiet(self, sibling: bool) -> None:
         """What is fast on a machine that does nothing else."""
+        from cpullm.engine.quantize import format_of
+
         start = Variant(self._model.path, Setting())
         self._meters.fit(start, self._meters(start), self._unit)
+        self._format = format_of(self._meters.model(self._model.path))
         quiet = self._tuning.seconds * _QUIET_SHARE
         spent = self._tuning.seconds - self._seconds_left()
         self.quiet = search = Search(self._meters, start, self._shape, quiet - spent, lambda one: self._told(one, 0))
@@ -104,52 +115,56 @@ class _Run:
 
     def search_beside(self) -> None:
         """The same setting beside processes that are busy, and what may help there."""
-        from cpullm.engine.bindings import uses_openmp
-
-        best = self.quiet.best
-        with neighbours.busy(self._n_busy):
+        name = "as chosen"
+        with busy(self._n_busy):
             # Everything takes twice as long here, and there is less time.
             self._meters.work = Shape(self._quiet_work.prompt_tokens // 2, self._quiet_work.new_tokens // 2)
-            self.beside = search = Search(
-                self._meters,
-                best,
-                self._shape,
-                self._seconds_left(),
-                lambda one: self._told(one, self._n_busy),
-                name="as chosen",
-                kept_back=0,
-            )
-            n_free = usable_cpus() - self._n_busy
-            if n_free:
-                search.consider(f"n_threads {n_free}", search.best.changed(n_threads=n_free))
-            if uses_openmp():
-                variant = replace(best, environment=(neighbours.PASSIVE,))
-                search.consider("=".join(neighbours.PASSIVE), variant, lambda: (False, "yours to set"))
+            rest = self._seconds_left()
+            told = self._told_beside
+            try:
+                search = Search(self._meters, self.quiet.best, self._shape, rest, told, name=name, kept_back=0)
+            except CpullmError as error:
+                self._told_beside(Trial(name, f"not possible: {error}"))
+                return
+            self._search_sharing(search)
+            self.beside = search
+
+    def _told_beside(self, trial: Trial) -> None:
+        self._neighbours.append(trial)
+        self._told(trial, self._n_busy)
+
+    def _search_sharing(self, search: Search) -> None:
+        from cpullm.engine.bindings import uses_openmp
+
+        chosen, n_free = search.best, usable_cpus() - self._n_busy
+        if n_free:
+            search.consider(f"n_threads {n_free}", chosen.changed(n_threads=n_free))
+        if uses_openmp():
+            variant = replace(chosen, environment=(_PASSIVE,))
+            search.consider("=".join(_PASSIVE), variant, lambda: (False, "yours to set"))
 
     def tuned(self, shared: bool) -> Tuned:
-        """What was found; a sibling that is part of it gets its name."""
-        from cpullm.engine.quantize import format_of
-
-        search = self.beside if shared else self.quiet
+        """What was found, beside busy processes if that is `shared` and could be; a sibling in it gets its name."""
+        beside = self.beside if shared else None
+        search = beside or self.quiet
         best, speed = search.best, search.speed(search.best)
-        format = format_of(self._meters.model(best.model, repack=best.setting.repack))
         kept = next((one for one in self._siblings if one.path == best.model), None)
         return Tuned(
             setting=best.setting,
             prefill_tokens_per_second=speed.prefill_tokens_per_second,
             decode_tokens_per_second=speed.decode_tokens_per_second,
             load_seconds=speed.load_seconds,
-            prompt_tokens=(self._meters.work if shared else self._quiet_work).prompt_tokens,
+            prompt_tokens=(self._meters.work if beside else self._quiet_work).prompt_tokens,
             times_faster=self.quiet.times_faster,
             model_sha256=kept.keep() if kept else self._model.sha256,
             model=kept.path if kept else None,
-            format=format,
+            format=kept.format if kept else self._format,
             cpu=store.cpu(),
             date=datetime.now(timezone.utc).date().isoformat(),
-            shared=shared,
+            shared=beside is not None,
             n_busy=self._n_busy,
             trials=tuple(self.quiet.trials),
-            neighbours=tuple(self.beside.trials),
+            neighbours=tuple(self._neighbours),
         )
 
     def _seconds_left(self) -> float:
@@ -157,12 +172,11 @@ class _Run:
 
     def _search_formats(self, search: Search) -> bool:
         """Whether a sibling is the best."""
-        from cpullm.engine.quantize import format_of, n_weights
+        from cpullm.engine.quantize import n_weights
 
-        original = self._meters.model(self._model.path)
-        own, weights = format_of(original), n_weights(original)
-        for format in siblings.formats(own):
-            change = f"weights {own} as {format}"
+        weights = n_weights(self._meters.model(self._model.path))
+        for format in siblings.formats(self._format):
+            change = f"weights {self._format} as {format}"
             seconds = siblings.trial_seconds(weights, search.speed(search.start).prefill_tokens_per_second)
             if seconds > self._tuning.seconds * _SIBLING_SHARE:
                 search.skip(change, f"writing and judging it takes about {seconds:.0f} s; give more --seconds")
@@ -189,12 +203,13 @@ class _Run:
         return rise.share <= self._tuning.loss, str(rise)
 
     def _paired_losses(self, path: Path) -> Iterator[tuple[list[float], list[float]]]:
-        """Both models' losses on one window after the other."""
+        """Both models' losses on one window after the other; the original, whose are known, is not loaded for them."""
         from cpullm.engine.perplexity import token_losses
 
-        original, other = self._meters.model(self._model.path), self._meters.model(path)
-        for i, window in enumerate(siblings.sample_windows(original)):
+        other = self._meters.model(path)
+        for i, window in enumerate(siblings.sample_windows(other)):  # a sibling has the same vocabulary
             if i not in self._losses:
+                original = self._meters.model(self._model.path)
                 self._losses[i] = token_losses(original, window, usable_cpus()).tolist()
             yield self._losses[i], token_losses(other, window, usable_cpus()).tolist()
 
@@ -213,3 +228,16 @@ class _Run:
 
     def _too_short(self) -> str:
         return f"prompts of {self._meters.work.prompt_tokens} tokens do not show it; give more --seconds"
+
+
+@contextmanager
+def busy(n: int) -> Iterator[None]:
+    """While this lasts, `n` other processes compute without end."""
+    processes = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(n)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()
