@@ -134,7 +134,7 @@ class _Timed:
 
     def __init__(self, runner: Runner, n_vocab: int) -> None:
         self.n_seq_max, self.n_ctx, self.n_ubatch = runner.n_seq_max, runner.n_ctx, runner.n_ubatch
-        self.keeps_beginnings, self.places_matter = runner.keeps_beginnings, runner.places_matter
+        self.keeps_beginnings = runner.keeps_beginnings
         self._runner = runner
         self._random = random.Random(1)
         self._n_vocab = n_vocab

@@ -238,10 +238,8 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _same_answers_need(engine: EngineOptions) -> list[str]:
-    """What must stay as it is for the same answers; docs/tuning.md says why."""
-    fixed = ["versions", "model", "options", "setting", "the kind of CPU"]
-    return [*fixed, "the number of threads"] if engine.setting.flash_attn and engine.setting.kv_type == "f16" else fixed
+# What must stay as it is for the same answers; docs/tuning.md says why.
+_SAME_ANSWERS_NEED = ["versions", "model", "options", "flash_attn", "kv_type", "the kind of CPU"]
 
 
 def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], seconds: float) -> dict[str, Any]:
@@ -258,7 +256,7 @@ def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], s
         | {"n_ctx": prepared.budget.n_ctx, "window_tokens": prepared.budget.text_tokens},
         "setting": row(prepared.job.engine.setting),
         "cpu": tune.cpu(),
-        "same_answers_need": _same_answers_need(prepared.job.engine),
+        "same_answers_need": _SAME_ANSWERS_NEED,
         "tasks": [_task_facts(asked, prepared.job.samplings[asked.task.name]) for asked in prepared.tasks],
         "documents": len({chunk.document_id for chunk in prepared.chunks}),
         "chunks": len(prepared.chunks),

@@ -44,7 +44,6 @@ class FakeRunner:
     n_ctx: int = 64
     n_ubatch: int = 16
     keeps_beginnings: bool = True
-    places_matter: bool = False
     end_tokens: frozenset[int] = frozenset({END})
     answers: Mapping[int, Sequence[int]] = field(default_factory=dict)
     fail_at: Mapping[int, int] = field(default_factory=dict)

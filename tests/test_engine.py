@@ -235,14 +235,3 @@ def test_a_model_whose_state_cannot_be_cut_computes_every_prompt_whole() -> None
     runner = FakeRunner(n_seq_max=2, keeps_beginnings=False)
     finished = list(Engine(runner).generate([_asked(100 + i, max_tokens=1) for i in range(3)]))
     assert [sequence.n_shared for sequence in finished] == [0, 0, 0]
-
-
-def test_where_places_matter_every_call_begins_as_the_first() -> None:
-    runner = FakeRunner(n_seq_max=3, places_matter=True)
-    engine = Engine(runner)
-    used = []
-    for _ in range(2):
-        asked = [_asked(100 + i) for i in range(2)]
-        list(engine.generate(asked))
-        used.append([(sequence.seq_id, sequence.n_shared) for sequence in asked])
-    assert used[0] == used[1]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cpullm.engine import llama
 from cpullm.engine.engine import Engine
 from cpullm.engine.llama import LlamaModel, LlamaRunner
-from cpullm.engine.sequence import Sequence
+from cpullm.engine.sequence import Batch, Sequence
 from cpullm.errors import ModelError
 from cpullm.options import EngineOptions, Sampling, Setting
 from cpullm.records import FinishReason
@@ -116,6 +118,53 @@ class TestGenerate:
         hot = Sampling(temperature=2.0, top_p=1.0, repeat_penalty=1.0, seed=7)
         first, again = (_generate(model, QUESTIONS[:1], n_seq_max=1, sampling=hot)[0].tokens for _ in range(2))
         assert first == again
+
+
+class TestNeighbours:
+    """With flash attention on f16 no row may be alone: llama.cpp would split its attention among the threads."""
+
+    @staticmethod
+    def _runner(model: LlamaModel, **setting: Any) -> LlamaRunner:
+        return LlamaRunner(model, EngineOptions("", "", 256, Setting(1, **setting)), 1)
+
+    @staticmethod
+    def _batch(*places: int) -> Batch:
+        batch = Batch()
+        for place in places:
+            sequence = Sequence([1], 4)
+            sequence.admit(place, 0)
+            batch.add(sequence, [1], output=True)
+        return batch
+
+    @pytest.mark.parametrize(
+        ("used", "idle"), [((0,), [1]), ((3,), [2]), ((1, 2), []), ((0, 2), [1]), ((0, 3), [1, 2]), ((0, 1, 3), [2])]
+    )
+    def test_a_row_that_is_alone_gets_one(self, model: LlamaModel, used: tuple[int, ...], idle: list[int]) -> None:
+        with contextlib.closing(self._runner(model, n_seq_max=4, flash_attn=True)) as runner:
+            assert runner._idle_beside(self._batch(*used)) == idle
+
+    def test_a_slice_of_a_prompt_needs_none(self, model: LlamaModel) -> None:
+        batch, sequence = Batch(), Sequence([1, 2, 3], 4)
+        sequence.admit(0, 0)
+        batch.add(sequence, [1, 2, 3], output=True)
+        with contextlib.closing(self._runner(model, n_seq_max=4, flash_attn=True)) as runner:
+            assert runner._idle_beside(batch) == []
+
+    @pytest.mark.parametrize("setting", [{}, {"flash_attn": True, "kv_type": "q8_0"}])
+    def test_other_attention_needs_none(self, model: LlamaModel, setting: dict[str, Any]) -> None:
+        with contextlib.closing(self._runner(model, n_seq_max=4, **setting)) as runner:
+            assert runner._idle_beside(self._batch(0)) == []
+
+    def test_it_leaves_nothing_behind(self, model: LlamaModel) -> None:
+        with contextlib.closing(self._runner(model, n_seq_max=3, flash_attn=True)) as runner:
+            runner.decode(self._batch(0, 1))
+            lengths = [runner._length(place) for place in range(3)]
+            runner.decode(self._batch(2))
+            assert lengths == [1, 1, 0] and [runner._length(place) for place in range(3)] == [1, 1, 1]
+
+    def test_an_engine_of_one_sequence_has_a_place_for_it(self, model: LlamaModel) -> None:
+        with contextlib.closing(self._runner(model, n_seq_max=1, flash_attn=True)) as runner:
+            assert runner.n_seq_max == 1 and len(runner.decode(self._batch(0))) == 1
 
 
 class TestDeadEnd:

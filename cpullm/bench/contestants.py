@@ -168,7 +168,7 @@ class _Watched:
 
     def __init__(self, runner: Runner) -> None:
         self.n_seq_max, self.n_ctx, self.n_ubatch = runner.n_seq_max, runner.n_ctx, runner.n_ubatch
-        self.keeps_beginnings, self.places_matter = runner.keeps_beginnings, runner.places_matter
+        self.keeps_beginnings = runner.keeps_beginnings
         self.prefill_seconds = self.decode_seconds = 0.0
         self._runner = runner
 

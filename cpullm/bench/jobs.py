@@ -30,8 +30,7 @@ _BLOCK = 256
 def tasks(conditions: Conditions) -> dict[str, Any]:
     """The documents' four tasks in one pass and in four passes, in turn. Returns the part's record.
 
-    Documents are nearly as long as the pieces that the engine is given by default. Without flash attention, with which
-    an answer depends on what else is decoded beside it: here the answers of both ways must be the same.
+    Documents are nearly as long as the pieces that the engine is given by default.
     """
     n, n_tokens, new_tokens, repeats = (2, 64, 6, 1) if conditions.quick else (4, 1900, 40, 2)
     book = workload.read(conditions.book)
@@ -41,7 +40,7 @@ def tasks(conditions: Conditions) -> dict[str, Any]:
     four = [[row(request) for request in requests if request.task == task] for task in QUESTIONS]
     run = partial(
         apart.call, answer_passes, model=str(conditions.engine_model), n_ctx=_room(requests),
-        setting=row(conditions.setting(n_seq_max=len(QUESTIONS), flash_attn=False, kv_type="f16")),
+        setting=row(conditions.setting(n_seq_max=len(QUESTIONS))),
     )  # fmt: skip
     runs = in_turn(
         {"one pass": partial(run, passes=one), "four passes": partial(run, passes=four)}, repeats, conditions.ends_at

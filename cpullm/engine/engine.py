@@ -13,8 +13,7 @@ from cpullm.errors import EngineError
 class Runner(Protocol):
     """What computes: one context of a model with places for `n_seq_max` sequences of `n_ctx` tokens.
 
-    `keeps_beginnings`: a place can keep the first part of what it holds. `places_matter`: answers depend on which
-    places are in use, so what came before must not decide it.
+    `keeps_beginnings`: a place can keep the first part of what it holds.
     """
 
     n_seq_max: int
@@ -22,7 +21,6 @@ class Runner(Protocol):
     n_ubatch: int
     end_tokens: frozenset[int]
     keeps_beginnings: bool
-    places_matter: bool
 
     def enter(self, entry: Entry) -> None:
         """Make a place ready for a sequence: what it shares stays or is copied, the rest is forgotten."""
@@ -47,8 +45,6 @@ class Engine:
     def generate(self, sequences: Iterable[Sequence]) -> Iterator[Sequence]:
         """Each sequence once, finished, in the order of finishing. A failing one harms no neighbour."""
         scheduler = self._scheduler
-        if self._runner.places_matter:
-            scheduler.forget()
         try:
             for sequence in sequences:
                 if not self._runner.keeps_beginnings:

@@ -18,7 +18,7 @@ from cpullm.engine.bindings import c
 from cpullm.engine.sampler import Sampler
 from cpullm.engine.sequence import Batch, Entry, Sequence
 from cpullm.errors import EngineError, MachineError, ModelError
-from cpullm.options import EngineOptions
+from cpullm.options import EngineOptions, Setting
 
 GGML_TYPES = {"f16": c.GGML_TYPE_F16, "q8_0": c.GGML_TYPE_Q8_0}
 DECODE_ERRORS = {
@@ -163,12 +163,12 @@ class LlamaRunner:
         self.end_tokens = model.end_tokens
         # A recurrent state holds all that was read: no part of it can be kept, or taken back.
         self.keeps_beginnings = not (c.llama_model_is_recurrent(model.handle) or c.llama_model_is_hybrid(model.handle))
-        # llama.cpp computes a stream that is alone in its batch by another kernel, and by thread; see docs/tuning.md.
-        self.places_matter = setting.flash_attn and setting.kv_type == "f16"
+        self._fills = _is_split(setting) and self.keeps_beginnings
         self._model = model
         self._samplers: dict[int, Sampler] = {}
         self._stack = ExitStack()
         params = context_params(options, n_threads)
+        self._n_places = int(params.n_seq_max)
         with log.held():
             self._context = c.llama_init_from_model(model.handle, params)
         if not self._context:
@@ -191,22 +191,52 @@ class LlamaRunner:
 
     def decode(self, batch: Batch) -> list[int]:
         """Compute the rows and sample one token per output."""
-        self._fill(batch)
+        fillers = {place: self._length(place) for place in self._idle_beside(batch)}
+        rows = self._fill(batch, fillers)
         with log.held():
             code = c.llama_decode(self._context, self._batch)
+        for place, length in fillers.items():
+            c.llama_memory_seq_rm(self._memory, place, length, -1)
         if code != 0:
             raise EngineError(f"llama_decode failed with {code}: {DECODE_ERRORS.get(code, log.reason())}.")
-        return [self._sampler(sequence).sample(self._context, row) for row, sequence in batch.outputs]
+        return [self._sampler(sequence).sample(self._context, rows[row]) for row, sequence in batch.outputs]
 
-    def _fill(self, batch: Batch) -> None:
-        n_rows = len(batch.tokens)
-        self._batch.n_tokens = n_rows
-        self._rows["token"][:n_rows] = batch.tokens
-        self._rows["pos"][:n_rows] = batch.positions
-        self._rows["logits"][:n_rows] = 0
-        self._rows["logits"][[row for row, _ in batch.outputs]] = 1
-        for i, seq_id in enumerate(batch.seq_ids):
+    def _idle_beside(self, batch: Batch) -> list[int]:
+        """Places to be given a row that nobody reads, so that no row of the batch is without a neighbour.
+
+        llama.cpp computes rows together whose places are neighbours. With flash attention it adds up a row that is
+        alone by another kernel, each thread a part: a token would depend on the threads, and on who else is running.
+        """
+        used = set(batch.seq_ids) if self._fills and len(batch.parts) == len(batch.tokens) else set()
+        idle = []
+        for place in sorted(used):
+            if not used & {place - 1, place + 1}:
+                idle.append(place + 1 if place + 1 < self._n_places else place - 1)
+                used.add(idle[-1])
+        return idle
+
+    def _length(self, place: int) -> int:
+        """Tokens whose keys and values a place holds."""
+        return int(c.llama_memory_seq_pos_max(self._memory, place)) + 1
+
+    def _fill(self, batch: Batch, fillers: dict[int, int]) -> list[int]:
+        """Put the batch into llama.cpp's, with a row for each filler at its place; where the batch's rows went."""
+        rows = list(zip(batch.seq_ids, batch.positions, batch.tokens, range(len(batch.tokens)), strict=True))
+        if fillers:
+            rows += [(place, length, 0, -1) for place, length in fillers.items()]
+            rows.sort()
+        n_rows = len(rows)
+        went = [0] * len(batch.tokens)
+        for i, (seq_id, _, _, row) in enumerate(rows):
             self._batch.seq_id[i][0] = seq_id
+            if row >= 0:
+                went[row] = i
+        self._batch.n_tokens = n_rows
+        self._rows["token"][:n_rows] = [token for _, _, token, _ in rows]
+        self._rows["pos"][:n_rows] = [position for _, position, _, _ in rows]
+        self._rows["logits"][:n_rows] = 0
+        self._rows["logits"][[went[row] for row, _ in batch.outputs]] = 1
+        return went
 
     def _sampler(self, sequence: Sequence) -> Sampler:
         assert sequence.seq_id is not None
@@ -234,15 +264,21 @@ def _rows(batch: Any, n_batch: int) -> dict[str, Any]:
     return {name: np.ctypeslib.as_array(getattr(batch, name), (n_batch,)) for name in ("token", "pos", "logits")}
 
 
+def _is_split(setting: Setting) -> bool:
+    """Whether llama.cpp splits the attention of a row that is alone (`use_split_kv_path` in its ggml-cpu/ops.cpp)."""
+    return setting.flash_attn and setting.kv_type == "f16"
+
+
 def context_params(options: EngineOptions, n_threads: int) -> Any:
     """An engine's options as llama.cpp's; batches hold a slice of a prompt, or a token of every sequence."""
     setting = options.setting
+    n_places = max(2, setting.n_seq_max) if _is_split(setting) else setting.n_seq_max
     params = c.llama_context_default_params()
-    params.n_ctx = options.n_ctx * setting.n_seq_max
-    params.n_seq_max = setting.n_seq_max
+    params.n_ctx = options.n_ctx * n_places
+    params.n_seq_max = n_places
     params.n_ubatch = min(setting.n_ubatch, options.n_ctx)
-    params.n_batch = max(params.n_ubatch, setting.n_seq_max)
-    params.n_outputs_max = setting.n_seq_max
+    params.n_batch = max(params.n_ubatch, n_places)
+    params.n_outputs_max = n_places
     params.n_threads = params.n_threads_batch = n_threads
     # Streams apart: a shared cache makes every token attend over all sequences' cells (530 against 350-425 tokens/s).
     params.kv_unified = False

@@ -110,11 +110,6 @@ class Scheduler:
             self._prompts[sequence.seq_id] = []
         return self._release(batch)
 
-    def forget(self) -> None:
-        """As new: no place holds anything to be shared, and the first is taken first."""
-        self._prompts = [[] for _ in self._prompts]
-        self._free = deque(sorted(self._free))
-
     def abandon(self) -> list[Sequence]:
         """Drop everything that is queued or running; the running ones."""
         dropped = self.running

@@ -28,6 +28,7 @@ _MEASUREMENTS = 90  # about as many fit into the time
 _LATER = 1.25  # times that for one measurement, when the formats are done
 _QUIET_SHARE = 0.75  # of the time; the rest is for measuring beside a busy process
 _SIBLING_SHARE = 0.2  # of the time, at most, for writing a sibling, and for measuring what it loses
+_SHOWING_SLICES = 512  # and for more than 256 of its tokens to be computed at once
 _SHOWING_ATTENTION = 128  # tokens a prompt needs for attention to show in its time
 # A process that is busy. It ends with its parent, however that ends.
 _BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(100_000))"
@@ -99,13 +100,13 @@ class _Run:
         if sibling and self._search_formats(search):
             # A faster format leaves time for longer prompts, where attention shows.
             self._meters.fit(search.best, search.speed(search.best), _LATER * self._unit)
-            search.begin_again(f"prompts of {self._meters.work.prompt_tokens}")
+            self._work_on(self._meters.work, search)
         self._search_attention(search)
+        self._search_slices(search)
         cpus = usable_cpus()
         for n_threads in sorted({cpus // 2, cpus - 1} - {0, cpus}):
             search.consider(f"n_threads {n_threads}", search.best.changed(n_threads=n_threads))
         search.climb("n_seq_max", N_SEQ_MAX)
-        self._search_slices(search)
         if self._meters.repacked_bytes(search.best.model):
             search.consider("repack no", search.best.changed(repack=False))
         else:
@@ -220,11 +221,21 @@ class _Run:
             search.consider("kv_type q8_0", search.best.changed(kv_type="q8_0"))
 
     def _search_slices(self, search: Search) -> None:
+        work, prefill = self._meters.work, search.speed(search.best).prefill_tokens_per_second
+        longer = work.prompt_tokens < _SHOWING_SLICES <= self._shape.prompt_tokens
+        if longer := longer and _SHOWING_SLICES / prefill < 2 * self._unit:
+            self._work_on(Shape(_SHOWING_SLICES, work.new_tokens // 4), search)
         ladder = [n for n in N_UBATCH if n <= self._meters.work.prompt_tokens]
         if search.best.setting.n_ubatch in ladder:
             search.climb("n_ubatch", ladder)
         if search.best.setting.n_ubatch >= max(ladder):
             search.skip("n_ubatch, more", self._too_short())
+        if longer:
+            self._work_on(work, search)
+
+    def _work_on(self, work: Shape, search: Search) -> None:
+        self._meters.work = work
+        search.begin_again(f"prompts of {work.prompt_tokens}")
 
     def _too_short(self) -> str:
         return f"prompts of {self._meters.work.prompt_tokens} tokens do not show it; give more --seconds"
