@@ -22,11 +22,11 @@ option = $(if $(value $(1)),$(2)=$(call quote,$(1)))
 # $(call failed,LOG): shows the end of the log, and stops.
 failed = { tail -n 20 $(1); echo "Setting up failed: the whole log is $(1)"; exit 1; } >&2
 
-.PHONY: help summarize plan tune models test check format bench fuzz install clean tools
+.PHONY: help summarize plan tune models test check format bench fuzz faults test-cluster test-spark35 install clean tools
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '%-13s %s\n' "$$name" "$$text"; done
 	@printf '%s\n' '' 'make summarize takes:' \
 	'  BOOK    a file, or a name from `cpullm corpora list` (default: the bundled sample)' \
 	'  TASK    what is asked, as summarize,sentiment,names (default: summarize), or the path of a task file' \
@@ -34,6 +34,8 @@ help: ## Show this list
 	'  MODEL   a GGUF file, or a name from `cpullm models list`' \
 	'  MASTER  a Spark master, as local[4] or spark://host:7077' \
 	'  OUT     the folder to write to (default: summaries/<name>)' \
+	'  ANSWERS where answers are kept as they come, a folder or hdfs://, s3:// (default: OUT/answers)' \
+	'  FRESH   1 to forget the answers that are kept there' \
 	'make bench takes BOOK, MODEL and OUT (default: bench.json) as well, and:' \
 	'  PART    one of split, compare, tasks, spark, machine, growth, each within ten minutes (default: all)' \
 	'  FORMAT  Q8_0 or Q4_0: compare all in this format of the weights (default: each in its fastest)' \
@@ -41,7 +43,8 @@ help: ## Show this list
 
 summarize: .venv/.run ## Summarize BOOK, by default the bundled sample, with the starter model
 	@.venv/bin/cpullm summarize $(if $(value BOOK),$(call quote,BOOK),sample) $(call option,TASK,--task) $(call option,LIMIT,--limit) \
-	$(call option,MODEL,--model) $(call option,MASTER,--master) $(call option,OUT,--out)
+	$(call option,MODEL,--model) $(call option,MASTER,--master) $(call option,OUT,--out) $(call option,ANSWERS,--answers) \
+	$(if $(value FRESH),--fresh)
 
 plan: .venv/.run ## Say what that would take of time and memory, and whether it fits; takes the same variables
 	@.venv/bin/cpullm plan $(if $(value BOOK),$(call quote,BOOK),sample) $(call option,TASK,--task) $(call option,LIMIT,--limit) \
@@ -54,7 +57,10 @@ models: .venv/.run ## Fetch the starter model
 	@.venv/bin/cpullm models pull smollm2-135m-instruct
 
 test: .venv/.dev ## Run the tests
-	@.venv/bin/python -m pytest -q
+	@.venv/bin/python -m pytest -q -m 'not long'
+
+test-cluster: .venv/.dev ## Run all tests on a standalone cluster of this machine; `make test` has a few of them
+	@.venv/bin/python -m pytest -q tests/test_cluster.py
 
 bench: .venv/.bench ## Measure this machine and what else runs models on it: everything, or one PART
 	@.venv/bin/cpullm bench $(if $(value PART),$(call quote,PART)) $(call option,BOOK,--book) $(call option,MODEL,--model) \
@@ -62,6 +68,12 @@ bench: .venv/.bench ## Measure this machine and what else runs models on it: eve
 
 fuzz: .venv/.dev ## Read damaged files for SECONDS (60) a format; `make test` has a short form
 	@.venv/bin/python -m tests.fuzz --seconds $(or $(value SECONDS),60)
+
+faults: .venv/.dev ## Kill what runs on a cluster of this machine N (50) times at random; `make test` has a short form
+	@.venv/bin/python -m tests.faults --faults $(or $(value N),50)
+
+test-spark35: .venv35/.made ## Run the tests that need Spark on Spark 3.5 as well
+	@.venv35/bin/python -m pytest -q tests/test_spark*.py tests/test_partitions.py tests/test_cluster.py
 
 check: .venv/.dev ## Check style and types
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy
@@ -72,7 +84,7 @@ format: .venv/.dev ## Rewrite the code in the project's style
 install: .venv/.run ## Set up .venv, and nothing else
 
 clean: ## Remove .venv and what tools leave behind; fetched models, books and summaries stay
-	@rm -rf .venv .*_cache .hypothesis build dist spark-warehouse metastore_db
+	@rm -rf .venv .venv35 .*_cache .hypothesis build dist spark-warehouse metastore_db
 	@find cpullm tests -name __pycache__ -prune -exec rm -rf {} +
 
 # What pip cannot bring. One line says what is missing, before any work.
@@ -115,6 +127,15 @@ tools:
 	@touch $@
 
 # A peer that has no package for this machine is left out of the comparison.
+# Another pyspark before all else that .venv has.
+.venv35/.made: .venv/.dev
+	@echo "Installing Spark 3.5 into .venv35"
+	@.venv/bin/python -m venv --without-pip .venv35
+	@echo "import site; site.addsitedir('$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
+	  >.venv35/all.pth && mv .venv35/all.pth .venv35/lib/python3*/site-packages/
+	@$(PIP) --python .venv35/bin/python install --no-deps 'pyspark==3.5.*' 'py4j==0.10.9.7' >.venv35/install.log 2>&1 || $(call failed,.venv35/install.log)
+	@touch $@
+
 .venv/.bench: .venv/.run
 	@echo "Installing what is measured beside this engine"
 	@if $(PIP) install -e '.[bench]' >.venv/bench.log 2>&1; then touch $@; \

@@ -8,19 +8,31 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cpullm import plan, tasks
 from cpullm.options import Job
-from cpullm.records import Chunk, Completion, FinishReason, Level, Prompt, Request, Summary
+from cpullm.records import Chunk, Completion, Finished, FinishReason, Level, Prompt, Request, Summary
+from cpullm.store import Store
 from cpullm.tasks import TaskPrompts
+from cpullm.worker import Watch
 
 if TYPE_CHECKING:
     from cpullm.engine.llama import LlamaModel
 
-Run = Callable[[Sequence[Request], Job, Callable[[int], None]], Iterator[Completion]]
+
+class Run(Protocol):
+    """What answers requests: this process (`cpullm.worker.run`), or Spark's executors (`cpullm.spark.run`)."""
+
+    def __call__(
+        self, requests: Sequence[Request], job: Job, *, store: Store | None, watch: Watch
+    ) -> Iterator[Completion]:
+        """One completion for each request; groups that are finished are kept in the store."""
+
+
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
 @dataclass(slots=True)
@@ -45,13 +57,20 @@ class _Question:
 
 
 class Merging:
-    """One run over all levels. Requests are built here, on the driver; `run` answers them, here or on Spark."""
+    """One run over all levels. Requests are built here, on the driver; `run` answers them, here or on Spark.
 
-    def __init__(self, prepared: plan.Plan, vocabulary: LlamaModel, run: Run, progress: bool) -> None:
+    What the `store` has is not asked again. `finished` are the groups of all levels as they end.
+    """
+
+    def __init__(
+        self, prepared: plan.Plan, vocabulary: LlamaModel, run: Run, progress: bool, store: Store | None = None
+    ) -> None:
+        self.finished: list[Finished] = []
         self._plan = prepared
         self._vocabulary = vocabulary
         self._run = run
         self._progress = progress
+        self._store = store
         self._states = [
             _State(chunk, asked, list(windows))
             for chunk, windows in zip(prepared.chunks, prepared.windows, strict=True)
@@ -90,38 +109,52 @@ class Merging:
         unique = {request.id: request for _, requests in made for request in requests}
         packed = plan.pack(list(unique.values()), self._plan.group_tokens)
         started = time.monotonic()
+        kept = self._store.answers(unique.keys()) if self._store else {}
         names = tuple(dict.fromkeys(question.state.asked.task.name for question in questions))
         unit = "windows" if level == 0 else f"merges, level {level}"
-        answers = self._answers(packed, f"{unit}, {len(names)} tasks" if len(names) > 1 else unit)
+        answers = self._answers(packed, kept, f"{unit}, {len(names)} tasks" if len(names) > 1 else unit)
+        new = [completion for request_id, completion in answers.items() if request_id not in kept]
         for question, requests in made:
             _take(question.state, {request.text: answers[request.id] for request in requests}, requests)
         return Level(
             tasks=names,
             requests=len(packed),
+            kept=len(kept),
             groups=len({request.group_id for request in packed}),
-            workers=tuple(sorted({completion.worker for completion in answers.values()})),
-            prompt_tokens=sum(completion.prompt_tokens for completion in answers.values()),
-            completion_tokens=sum(completion.completion_tokens for completion in answers.values()),
+            workers=tuple(sorted({completion.worker for completion in new})),
+            prompt_tokens=sum(completion.prompt_tokens for completion in new),
+            completion_tokens=sum(completion.completion_tokens for completion in new),
             seconds=round(time.monotonic() - started, 3),
         )
 
-    def _answers(self, requests: list[Request], unit: str) -> dict[str, Completion]:
+    def _answers(self, packed: list[Request], kept: dict[str, Completion], unit: str) -> dict[str, Completion]:
+        """All requests' answers: those that were kept, and the others by `run`, in the groups they are packed in."""
         from tqdm import tqdm
 
         # On a terminal the bar also shows that time goes on; in a log only that answers came.
         pause = 0.5 if sys.stderr.isatty() else 10.0
-        with tqdm(total=len(requests), desc=unit, disable=not self._progress, unit="", mininterval=pause) as bar:
+        started, n_tokens = time.monotonic(), 0
+        with tqdm(
+            total=len(packed), initial=len(kept), desc=unit, disable=not self._progress, unit="", mininterval=pause,
+            bar_format=_BAR,
+        ) as bar:  # fmt: skip
 
-            def show(n_answered: int) -> None:
-                bar.update(n_answered - bar.n)
+            def show(requests: int, tokens: int) -> None:
+                nonlocal n_tokens
+                n_tokens += tokens
+                bar.set_postfix_str(f"{n_tokens / (time.monotonic() - started):.0f} tokens/s", refresh=False)
+                bar.update(min(requests, len(packed) - bar.n))  # a job begun anew counts some again
 
-            return {completion.id: completion for completion in self._run(requests, self._plan.job, show)}
+            left = [request for request in packed if request.id not in kept]
+            watch = Watch(show, self.finished.append)
+            new = self._run(left, self._plan.job, store=self._store, watch=watch)
+            return {**kept, **{completion.id: completion for completion in new}}
 
     def _request(self, question: _Question, text: str) -> Request:
         prompt, asked, job = question.prompt, question.state.asked, self._plan.job
         n_tokens = self._vocabulary.count_prompt_tokens(prompt.head, text, prompt.tail)
         name, max_tokens = asked.task.name, asked.max_tokens
-        request_id = plan.request_id(job.engine.model_sha256, prompt, job.samplings[name], max_tokens, text)
+        request_id = plan.request_id(job.engine, prompt, job.samplings[name], max_tokens, text)
         return Request(request_id, 0, name, prompt.head, text, prompt.tail, n_tokens, max_tokens)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
+from enum import Enum
 from typing import Any
 
 import regex
@@ -181,19 +182,28 @@ class Tuning:
         _check_numbers(self)
 
 
+class Place(str, Enum):
+    """Where an engine's model is: a file here, one that Spark brings, a path of every host, or a file system's URI."""
+
+    HERE = "here"
+    SPARK = "spark"
+    EVERY_HOST = "every host"
+    URI = "uri"
+
+
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """What one engine is: a model file, the room it gets and how it computes. Two equal ones may share an engine.
 
-    `model` is a path, or, if `shipped`, the name of a file that Spark brought (`SparkFiles`). `n_ctx` is the
-    room of one sequence, in tokens, prompt and answer together.
+    `model` is a path, or what `place` takes to find it: the name of a file that Spark brings (`SparkFiles`), or a URI.
+    `n_ctx` is the room of one sequence, in tokens, prompt and answer together.
     """
 
     model: str
     model_sha256: str
     n_ctx: int
     setting: Setting = Setting()
-    shipped: bool = False
+    place: Place = Place.HERE
 
 
 @dataclass(frozen=True, slots=True)

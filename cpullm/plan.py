@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import OptionError
-from cpullm.options import Job, Options, Sampling
+from cpullm.options import EngineOptions, Job, Options, Sampling
 from cpullm.records import Chunk, Prompt, Request
 from cpullm.tasks import TaskPrompts
 from cpullm.tasks.task import DEFAULT_MAX_TOKENS
@@ -27,6 +27,7 @@ DECODE_COST = 3
 JOINT = "\n\n"  # between texts that are joined
 JOINT_TOKENS = 2
 _CTX_STEP = 256
+_TAPERED = 8  # groups, from which on the last ones are smaller: a small job is for few executors
 _T = TypeVar("_T")
 
 
@@ -133,9 +134,11 @@ def budget(
     return shares
 
 
-def request_id(model_sha256: str, prompt: Prompt, sampling: Sampling, max_tokens: int, text: str) -> str:
-    """Identity is content: the sha256 over all that decides the answer."""
-    parts = (model_sha256, prompt.head, prompt.tail, repr(sampling), str(max_tokens), text)
+def request_id(engine: EngineOptions, prompt: Prompt, sampling: Sampling, max_tokens: int, text: str) -> str:
+    """Identity is content: the sha256 over all that decides the answer, but for the kind of CPU and versions."""
+    setting = engine.setting
+    kernels = repr((setting.kv_type, setting.flash_attn, setting.repack))
+    parts = (engine.model_sha256, kernels, prompt.head, prompt.tail, repr(sampling), str(max_tokens), text)
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "replace")
@@ -144,22 +147,41 @@ def request_id(model_sha256: str, prompt: Prompt, sampling: Sampling, max_tokens
 
 
 def pack(requests: Sequence[Request], group_tokens: int) -> list[Request]:
-    """The requests with `group_id`s, by groups: longest first, each into the group that is emptiest so far.
+    """The requests with `group_id`s, by groups, largest groups first. Requests about one text stay together.
 
-    Longest-processing-time-first (Graham 1969) keeps the largest group within 4/3 of the best possible. Requests about
-    one text stay together, so that it is prefilled once.
+    Texts go longest first into the group that has most room (Graham 1969). The last quarter of a large job's groups are
+    ever smaller ones, which fill the gaps that the others leave when many executors end at different times (factoring,
+    Hummel, Schonberg and Flynn 1992), whatever their number.
     """
     if not requests:
         return []
     families = texts(requests)
-    n_groups = min(len(families), ceil(sum(map(cost, families)) / group_tokens))
-    groups: list[list[Request]] = [[] for _ in range(n_groups)]
-    loads = [(0, group_id) for group_id in range(n_groups)]
+    groups: list[list[Request]] = []
+    room: list[tuple[float, int]] = []
+    for size in _sizes(sum(map(cost, families)), group_tokens, len(families)):
+        room.append((-size, len(groups)))
+        groups.append([])
     for family in families:
-        load, group_id = loads[0]
-        groups[group_id] += [replace(request, group_id=group_id) for request in family]
-        heapq.heapreplace(loads, (load + cost(family), group_id))
-    return [request for group in groups for request in group]
+        left, place = room[0]
+        groups[place] += family
+        heapq.heapreplace(room, (left + cost(family), place))
+    filled = [group for group in groups if group]
+    return [replace(request, group_id=i) for i, group in enumerate(filled) for request in group]
+
+
+def _sizes(total: int, group_tokens: int, n_texts: int) -> list[float]:
+    """How large the groups shall be, largest first: even ones, and those of a large job smaller towards the end."""
+    n = min(n_texts, ceil(total / group_tokens))
+    if n < _TAPERED or n == n_texts:
+        return [total / n] * n
+    sizes = [float(group_tokens)] * (n * 3 // 4)
+    left, size, least = total - sum(sizes), group_tokens / 2, total / n_texts
+    while size > least and left > 0:
+        n = ceil(left / 2 / size)
+        sizes += [size] * n
+        left, size = left - n * size, size / 2
+    n = ceil(max(0.0, left) / least)
+    return sizes + [least] * n
 
 
 def texts(requests: Iterable[Request]) -> list[list[Request]]:

@@ -166,6 +166,12 @@ def seconds(found: Sequence[Level], rates: Rates, n_executors: int) -> float:
     return rates.load_seconds + sum(makespan(map(rates.seconds, level.groups), n_executors) for level in found)
 
 
+def busy(found: Sequence[Level], rates: Rates, n_executors: int) -> float:
+    """The share of the executors' time in which they work; 1 is the least time possible for so many."""
+    work = sum(rates.seconds(group) for level in found for group in level.groups) + n_executors * rates.load_seconds
+    return work / (n_executors * seconds(found, rates, n_executors)) if work else 1.0
+
+
 def makespan(lengths: Iterable[float], n_executors: int) -> float:
     """When the last of the pieces is done if each executor takes the longest one left (Graham 1969)."""
     ends = [0.0] * n_executors

@@ -148,6 +148,31 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class Finished:
+    """A group that is done, and where. `attempt` counts from 0; `kept` is whether it was put into the store there.
+
+    `executor` is host:pid of the process that holds the engine, or of the one that its Python workers come from.
+    `load_seconds` is 0 where the engine was there already; `seconds` has it in it.
+    """
+
+    group_id: int
+    executor: str
+    attempt: int
+    requests: int
+    errors: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    load_seconds: float
+    kept: bool = True
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in and out."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The answer to one task about one chunk. Token counts and seconds are sums over its windows and merges.
 
@@ -182,10 +207,14 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What one level of a run was: its tasks' names, what it took, and the workers (host:pid) that answered."""
+    """What one level of a run was: its tasks' names, what it took, and the workers (host:pid) that answered.
+
+    `kept` of the requests had been answered by an earlier run; tokens and workers are those of the others.
+    """
 
     tasks: tuple[str, ...]
     requests: int
+    kept: int
     groups: int
     workers: tuple[str, ...]
     prompt_tokens: int

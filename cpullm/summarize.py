@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,9 @@ from cpullm import catalog, corpus, memory, plan, splitters, tune, worker
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import InputError, OptionError
 from cpullm.merge import Merging, Run
-from cpullm.options import EngineOptions, Hygiene, Job, Options, Sampling, Setting, Splitting
-from cpullm.records import Chunk, Document, FinishReason, Level, Summary, columns, is_blank, row
+from cpullm.options import EngineOptions, Hygiene, Job, Options, Place, Sampling, Setting, Splitting
+from cpullm.records import Chunk, Document, Finished, FinishReason, Level, Summary, columns, is_blank, row
+from cpullm.store import Store
 from cpullm.tasks import Task, TaskPrompts, choices_grammar, chosen
 
 if TYPE_CHECKING:
@@ -72,6 +74,9 @@ def run(
     limit: int | None = None,
     id_column: str | None = None,
     text_column: str = "text",
+    answers: str | Path | None = None,
+    fresh: bool = False,
+    model_at: str | None = None,
     progress: bool = True,
     **options: Any,
 ) -> Result:
@@ -80,8 +85,10 @@ def run(
     `source` is a name of the corpus catalog, a path, Documents, or a pandas or Spark DataFrame with an id and a text
     column. `tasks` are names (`cpullm.tasks.NAMES`), paths of task files, or Tasks; all are asked about every chunk.
     `splitting` says how documents are cut; `hygiene`, on Spark only, drops duplicates first. With a `spark`
-    session the executors answer, without one this process does. `limit` takes the first n chunks. Further keywords
-    are the fields of `Options`. Raises CpullmError; a bad text is a Summary with `error`.
+    session the executors answer, without one this process does. `limit` takes the first n chunks. In the folder or
+    URI `answers` every answer is kept as it comes, and what it has is not computed again, unless `fresh`. `model_at` is
+    where executors find the model themselves: a path of every host, or a URI. Further keywords are the fields of
+    `Options`. Raises CpullmError; a bad text is a Summary with `error`.
     """
     settings = Options.of(options)
     asked = chosen(tasks)
@@ -93,8 +100,19 @@ def run(
         texts, dropped = texts.cleaned(spark, hygiene)
     chunks = texts.chunks(splitting, limit, progress)
     prepared = prepare(chunks, tasks=asked, model=model, options=settings, progress=progress)
-    result = execute(prepared, spark=spark, progress=progress)
+    store = kept_answers(answers, fresh)
+    result = execute(prepared, spark=spark, store=store, model_at=model_at, progress=progress)
     return replace(result, dropped=dropped)
+
+
+def kept_answers(answers: str | Path | None, fresh: bool = False) -> Store | None:
+    """The store of answers at this place, emptied if it is to be `fresh`; none for None."""
+    if answers is None:
+        return None
+    store = Store.prepared(str(answers))
+    if fresh:
+        store.clear()
+    return store
 
 
 def prepare(
@@ -182,29 +200,40 @@ def _windows(chunk: Chunk, budget: plan.Budget, vocabulary: LlamaModel) -> list[
     return [window for start, end in cut if not is_blank(window := chunk.text[start:end])]
 
 
-def execute(prepared: plan.Plan, *, spark: SparkSession | None = None, progress: bool = True) -> Result:
+def execute(
+    prepared: plan.Plan,
+    *,
+    spark: SparkSession | None = None,
+    store: Store | None = None,
+    model_at: str | None = None,
+    progress: bool = True,
+) -> Result:
     """Answer and merge, on Spark's executors if there is a session, else in this process."""
     from cpullm.engine.llama import LlamaModel
 
     started = time.monotonic()
-    prepared = _placed(prepared, spark)
+    prepared = _placed(prepared, spark, model_at)
     with LlamaModel(prepared.model.path, vocab_only=True) as vocabulary:
+        merging = Merging(prepared, vocabulary, _run_on(spark), progress, store)
         try:
-            summaries, levels = Merging(prepared, vocabulary, _run_on(spark), progress).all()
+            summaries, levels = merging.all()
         finally:
             worker.close()
     run = _facts(prepared, summaries, levels, time.monotonic() - started)
+    run["executors"] = _executors(merging.finished)
     run["spark"] = {"version": spark.version, "master": spark.sparkContext.master} if spark else None
     return Result(summaries, run)
 
 
-def _placed(prepared: plan.Plan, spark: SparkSession | None) -> plan.Plan:
+def _placed(prepared: plan.Plan, spark: SparkSession | None, model_at: str | None) -> plan.Plan:
     """The plan where it is to run. What cannot fit here is refused; executors elsewhere look for themselves."""
     from cpullm import spark as on_spark
 
     if spark is not None and not hasattr(spark, "_jsc"):
         raise OptionError("spark is a Spark Connect session, which cannot ship the model; pass a classic SparkSession.")
     n_engines = 1 if spark is None else on_spark.engines_here(spark)
+    if n_engines and model_at is not None:
+        raise OptionError(f"model_at {model_at} is for executors elsewhere; here the model is read where it lies.")
     if n_engines:
         worker.check_threads(prepared.options.n_threads)
         memory.check(
@@ -218,8 +247,10 @@ def _placed(prepared: plan.Plan, spark: SparkSession | None) -> plan.Plan:
         return prepared
     # Tuned threads are for one engine that has this machine to itself; a task has its own CPUs.
     engine = prepared.job.engine
-    setting = replace(engine.setting, n_threads=prepared.options.n_threads)
-    return replace(prepared, job=replace(prepared.job, engine=replace(engine, setting=setting)))
+    engine = replace(engine, setting=replace(engine.setting, n_threads=prepared.options.n_threads))
+    if model_at is not None:
+        engine = replace(engine, model=model_at, place=Place.URI if "://" in model_at else Place.EVERY_HOST)
+    return replace(prepared, job=replace(prepared.job, engine=engine))
 
 
 def _run_on(spark: SparkSession | None) -> Run:
@@ -227,7 +258,7 @@ def _run_on(spark: SparkSession | None) -> Run:
         return worker.run
     from cpullm import spark as on_spark
 
-    return lambda requests, job, on_progress: on_spark.run(spark, requests, job, on_progress)
+    return partial(on_spark.run, spark)
 
 
 def _version(package: str) -> str | None:
@@ -239,7 +270,7 @@ def _version(package: str) -> str | None:
 
 
 # What must stay as it is for the same answers; docs/tuning.md says why.
-_SAME_ANSWERS_NEED = ["versions", "model", "options", "flash_attn", "kv_type", "the kind of CPU"]
+_SAME_ANSWERS_NEED = ["versions", "model", "options", "flash_attn", "kv_type", "repack", "the kind of CPU"]
 
 
 def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], seconds: float) -> dict[str, Any]:
@@ -274,6 +305,28 @@ def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], s
             if s.error is not None
         ],
     }
+
+
+def _executors(finished: Sequence[Finished]) -> list[dict[str, Any]]:
+    """What each executor did, by its name: groups, tokens a second while it worked, engines loaded, groups retried."""
+    by_name: dict[str, list[Finished]] = {}
+    for group in finished:
+        by_name.setdefault(group.executor, []).append(group)
+    return [
+        {
+            "executor": name,
+            "groups": len(groups),
+            "requests": sum(group.requests for group in groups),
+            "tokens": sum(group.tokens for group in groups),
+            "seconds": round(sum(group.seconds for group in groups), 3),
+            "slowest_group_seconds": round(max(group.seconds for group in groups), 3),
+            "loads": sum(group.load_seconds > 0 for group in groups),
+            "load_seconds": round(sum(group.load_seconds for group in groups), 3),
+            "retried": sum(group.attempt > 0 for group in groups),
+            "errors": sum(group.errors for group in groups),
+        }
+        for name, groups in sorted(by_name.items())
+    ]
 
 
 def _task_facts(asked: TaskPrompts, sampling: Sampling) -> dict[str, Any]:

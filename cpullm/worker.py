@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING
 from cpullm import memory, plan
 from cpullm.errors import EngineError, OptionError
 from cpullm.options import EngineOptions, Job
-from cpullm.records import Completion, FinishReason, Request
+from cpullm.records import Completion, Finished, FinishReason, Request
+from cpullm.store import Store
 
 if TYPE_CHECKING:
     from cpullm.engine.engine import Engine
@@ -42,20 +44,61 @@ class _Loaded:
 _loaded: _Loaded | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told of what goes on: requests and tokens since the last time, and each group that is finished."""
+
+    progress: Callable[[int, int], None] = lambda requests, tokens: None
+    finished: Callable[[Finished], None] = lambda finished: None
+
+
+@dataclass(slots=True)
+class Clock:
+    """What a group takes, from now on: seconds, and those in which this process loaded an engine."""
+
+    started: float = field(default_factory=time.perf_counter)
+    loads_before: float = field(default_factory=lambda: _load_seconds)
+
+    def finished(self, completions: Sequence[Completion], executor: str, attempt: int = 0) -> Finished:
+        """The group that has these completions, now that it is done."""
+        return Finished(
+            group_id=completions[0].group_id,
+            executor=executor,
+            attempt=attempt,
+            requests=len(completions),
+            errors=sum(completion.error is not None for completion in completions),
+            prompt_tokens=sum(completion.prompt_tokens for completion in completions),
+            completion_tokens=sum(completion.completion_tokens for completion in completions),
+            seconds=time.perf_counter() - self.started,
+            load_seconds=_load_seconds - self.loads_before,
+        )
+
+
+_load_seconds = 0.0  # of all engines this process has loaded
+
+
 def run(
-    requests: Sequence[Request], job: Job, on_progress: Callable[[int], None] | None = None
+    requests: Sequence[Request], job: Job, *, store: Store | None = None, watch: Watch | None = None
 ) -> Iterator[Completion]:
-    """Answer all requests in this process, group by group; `on_progress` gets the number answered so far.
+    """Answer all requests in this process, group by group; each group's answers are kept when it is finished.
 
     Who calls it has seen that the engine fits into memory.
     """
-    n_answered = 0
-    for _, group in groupby(requests, key=lambda request: request.group_id):
-        for completion in _answered(list(group), job, _engine_for(job.engine)):
-            n_answered += 1
-            if on_progress:
-                on_progress(n_answered)
+    watch = watch or Watch()
+    for _, members in groupby(requests, key=lambda request: request.group_id):
+        group, completions, clock = list(members), [], Clock()
+        for completion in _answered(group, job, _engine_for(job.engine)):
+            completions.append(completion)
+            watch.progress(1, completion.prompt_tokens + completion.completion_tokens)
             yield completion
+        if store is not None:
+            store.keep(group, completions)
+        watch.finished(clock.finished(completions, f"{socket.gethostname()}:{os.getpid()}"))
+
+
+def load(engine: EngineOptions) -> None:
+    """Have the engine loaded; MachineError if it does not fit into memory."""
+    _engine_for(engine, check=True)
 
 
 def answer(requests: Sequence[Request], job: Job) -> Iterator[Completion]:
@@ -126,12 +169,14 @@ def _cgroup_cpus(root: Path) -> int | None:
 
 
 def _engine_for(options: EngineOptions, *, check: bool = False) -> _Loaded:
-    global _loaded
+    global _loaded, _load_seconds
     if _loaded is None or _loaded.options != options:
         close()
+        started = time.perf_counter()
         if check:
             memory.check(Path(options.model), options, started=True)
         _loaded = _load(options)
+        _load_seconds += time.perf_counter() - started
     return _loaded
 
 

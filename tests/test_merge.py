@@ -38,7 +38,7 @@ def answered(
     """
     asked: list[Request] = []
 
-    def run(requests: Sequence[Request], job: Job, show: Callable[[int], None]) -> Iterator[Completion]:
+    def run(requests: Sequence[Request], job: Job, **_: object) -> Iterator[Completion]:
         for request in requests:
             asked.append(request)
             given = answer(request)

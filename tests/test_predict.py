@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -54,7 +54,7 @@ def merged(plan: Plan) -> list[tuple[int, int, int]]:
     """Requests, groups and prompt tokens of each level when every answer is as long as it may be."""
     asked: list[list[Request]] = []
 
-    def run(requests: Sequence[Request], job: Job, show: Callable[[int], None]) -> Iterator[Completion]:
+    def run(requests: Sequence[Request], job: Job, **_: object) -> Iterator[Completion]:
         asked.append(list(requests))
         for request in requests:
             text = " ".join([request.id[:12]] * request.max_tokens) if request.task == "summarize" else "up"

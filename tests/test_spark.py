@@ -2,6 +2,8 @@
 
 import os
 import signal
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from cpullm.errors import EngineError, InputError, MachineError, OptionError
 from cpullm.options import EngineOptions, Job, Sampling, Setting
 from cpullm.records import Prompt, Request
 from cpullm.spark import failures, groups
+from cpullm.store import Store
 
 SENTENCE = "Number {}: the miller of Oakford sold his blue boat to Ann Pell for nine pounds on the third of May."
 SHORT = {"max_tokens": 8, "n_seq_max": 2, "n_threads": 1}
@@ -48,14 +51,6 @@ def test_every_group_is_a_task_of_its_own_with_adaptive_execution_on(spark, job)
 
 
 @pytest.mark.model
-def test_no_partition_holds_two_groups(spark):
-    table = pd.DataFrame({"group_id": [i % 16 for i in range(64)]}).astype("int32")
-    frame = groups._one_group_a_partition(spark.createDataFrame(table, "group_id int"), 16)
-    per_partition = frame.rdd.mapPartitions(lambda rows: [len({row.group_id for row in rows})]).collect()
-    assert per_partition == [1] * 16
-
-
-@pytest.mark.model
 def test_spark_gives_the_answers_of_this_process(spark, job):
     asked = requests(6, 3)
     here = {completion.id: completion.text for completion in worker.run(asked, job)}
@@ -74,11 +69,34 @@ def test_each_worker_process_loads_its_engine_once(spark, job):
 
 
 @pytest.mark.model
+def test_executors_that_see_the_store_keep_their_answers(spark, job, tmp_path):
+    store = Store.prepared(str(tmp_path))
+    groups = []
+    asked = requests(4, 2)
+    list(on_spark.run(spark, asked, job, store=store, watch=worker.Watch(finished=groups.append)))
+    assert [group.kept for group in groups] == [True, True]
+    assert set(store.answers([request.id for request in asked])) == {request.id for request in asked}
+
+
+@pytest.mark.model
+def test_the_driver_keeps_what_executors_cannot(spark, job, tmp_path):
+    """They see another folder of that name, if any: its mark is another one."""
+    store = replace(Store.prepared(str(tmp_path)), mark="another")
+    groups = []
+    asked = requests(4, 2)
+    list(on_spark.run(spark, asked, job, store=store, watch=worker.Watch(finished=groups.append)))
+    assert [group.kept for group in groups] == [False, False]
+    assert set(store.answers([request.id for request in asked])) == {request.id for request in asked}
+
+
+@pytest.mark.model
 def test_progress_ends_at_the_number_of_requests(spark, job):
     seen = []
-    list(on_spark.run(spark, requests(4, 2), job, seen.append))
-    assert seen == sorted(seen)
-    assert seen[-1] == 4
+    groups = []
+    watch = worker.Watch(lambda requests, tokens: seen.append(requests), groups.append)
+    list(on_spark.run(spark, requests(4, 2), job, watch=watch))
+    assert sum(seen) == 4 and sum(group.requests for group in groups) == 4
+    assert {group.attempt for group in groups} == {0} and all(group.tokens > 0 for group in groups)
 
 
 @pytest.mark.model
@@ -133,7 +151,7 @@ def test_an_error_on_an_executor_is_one_line_here(spark, job, tmp_path):
 
 
 def test_a_worker_that_is_killed_names_memory_and_what_to_do(spark, job, monkeypatch):
-    monkeypatch.setattr(groups, "_answer_group", lambda table, job: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr(groups, "executor", SimpleNamespace(answer=lambda *_: os.kill(os.getpid(), signal.SIGKILL)))
     with pytest.raises(MachineError, match=r"memory ran out there: lower n_seq_max .* raise spark.exec") as raised:
         list(on_spark.run(spark, requests(2, 1), job))
     assert "\n" not in str(raised.value)

@@ -17,6 +17,7 @@ from cpullm import Document, InputError, ModelError, OptionError, Result, Summar
 from cpullm import tasks as all_tasks
 from cpullm.options import Job, Options, Sampling
 from cpullm.records import Chunk, Completion, Request, columns
+from cpullm.store import Store
 from cpullm.summarize import prepare
 
 PARAGRAPH = (
@@ -35,12 +36,12 @@ class ScriptedRun:
         self.jobs: list[Job] = []
 
     def __call__(
-        self, requests: Sequence[Request], job: Job, on_progress: Callable[[int], None]
+        self, requests: Sequence[Request], job: Job, *, store: Store | None, watch: worker.Watch
     ) -> Iterator[Completion]:
         self.calls.append(list(requests))
         self.jobs.append(job)
-        for i, request in enumerate(requests):
-            on_progress(i + 1)
+        for request in requests:
+            watch.progress(1, request.prompt_tokens)
             text = self.reply(request)
             told = ("", "error", "scripted") if text is None else (text, "stop", None)
             yield Completion(
@@ -80,6 +81,43 @@ class TestWithTheModel:
     def free(self) -> Iterator[None]:
         yield
         worker.close()
+
+    def test_answers_that_are_kept_are_not_computed_again(
+        self, ask: Callable[..., Result], book: Path, tmp_path: Path
+    ) -> None:
+        first, again = (ask(book, answers=tmp_path / "answers") for _ in range(2))
+        assert [level["kept"] for level in first.run["levels"]] == [0]
+        assert [level["kept"] for level in again.run["levels"]] == [2] and again.run["executors"] == []
+        assert [s.summary for s in again.summaries] == [s.summary for s in first.summaries]
+
+    def test_other_options_are_other_answers(self, ask: Callable[..., Result], book: Path, tmp_path: Path) -> None:
+        ask(book, answers=tmp_path / "answers")
+        assert ask(book, answers=tmp_path / "answers", max_tokens=8).run["levels"][0]["kept"] == 0
+
+    def test_a_run_that_was_stopped_keeps_the_groups_that_were_done(
+        self, ask: Callable[..., Result], book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        groups = []
+        answered = worker._answered
+
+        def stop(requests: list[Request], *given: Any) -> Iterator[Completion]:
+            groups.append(requests)
+            if len(groups) == 2:
+                raise KeyboardInterrupt
+            return answered(requests, *given)
+
+        monkeypatch.setattr(worker, "_answered", stop)
+        with pytest.raises(KeyboardInterrupt):
+            ask(book, answers=tmp_path / "answers", group_tokens=256)
+        assert ask(book, answers=tmp_path / "answers", group_tokens=256).run["levels"][0]["kept"] == 1
+
+    def test_a_fresh_run_computes_all(self, ask: Callable[..., Result], book: Path, tmp_path: Path) -> None:
+        ask(book, answers=tmp_path / "answers")
+        assert ask(book, answers=tmp_path / "answers", fresh=True).run["levels"][0]["kept"] == 0
+
+    def test_where_executors_find_the_model_is_no_matter_here(self, ask: Callable[..., Result], book: Path) -> None:
+        with pytest.raises(OptionError, match="is for executors elsewhere"):
+            ask(book, model_at="/models/m.gguf")
 
     def test_a_book_of_two_chapters_gives_two_summaries(self, ask: Callable[..., Result], book: Path) -> None:
         result = ask(book)
@@ -319,7 +357,7 @@ class TestTasks:
     def test_loops_are_counted_apart_from_cut_answers(
         self, run_tasks: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, book: Path
     ) -> None:
-        def looping(requests: Sequence[Request], job: Job, show: Callable[[int], None]) -> Iterator[Completion]:
+        def looping(requests: Sequence[Request], job: Job, **_: object) -> Iterator[Completion]:
             for request, reason in zip(requests, ("loop", "length"), strict=True):
                 yield Completion(request.id, request.group_id, "Words.", reason, 9, 3, 0.5, "host:1", None)
 

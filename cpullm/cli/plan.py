@@ -51,12 +51,13 @@ def _plan(arguments: argparse.Namespace) -> int:
     tuned = tune.stored(prepared.model.sha256) if prepared.tuned_on else None
     rates = _rates(tuned) if tuned else None
     times = {n: predict.seconds(levels, rates, n) for n in arguments.executors} if rates else {}
+    busy = {n: predict.busy(levels, rates, n) for n in times} if rates else {}
     need, refusal, free = _memory(prepared, arguments.master)
     if arguments.json:
-        print(json.dumps(_record(prepared, levels, rates, times) | _memory_record(need, free, refusal), indent=1))
+        print(json.dumps(_record(prepared, levels, rates, times, busy) | _memory_record(need, free, refusal), indent=1))
     else:
         lines = [summarize.plan_lines(arguments, prepared, dropped), "", *_level_lines(levels), ""]
-        lines += _time_lines(times, levels) if rates else [NO_RATES.format(model=arguments.model)]
+        lines += _time_lines(times, busy, levels) if rates else [NO_RATES.format(model=arguments.model)]
         lines += [OTHER] if tuned and not _as_tuned(prepared, tuned) else []
         print("\n".join([*lines, "", *_memory_lines(prepared, need, free, refusal)]))
     return 0 if refusal is None else 1
@@ -109,10 +110,10 @@ def _name(level: int) -> str:
     return "windows" if level == 0 else f"merges, level {level}"
 
 
-def _time_lines(times: dict[int, float], levels: list[Any]) -> list[str]:
+def _time_lines(times: dict[int, float], busy: dict[int, float], levels: list[Any]) -> list[str]:
     widest = max((len(level.groups) for level in levels), default=0)
-    lines = [f"{'executors':>18} {'at most':>12}"]
-    lines += [f"{n:>18} {_duration(seconds):>12}" for n, seconds in times.items()]
+    lines = [f"{'executors':>18} {'at most':>12} {'busy':>6}"]
+    lines += [f"{n:>18} {_duration(seconds):>12} {busy[n]:>6.0%}" for n, seconds in times.items()]
     if max(times) > widest:
         lines.append(f"more than {widest} executors have nothing to do; smaller --group-tokens make more groups")
     return lines
@@ -148,7 +149,9 @@ def _memory_lines(prepared: Any, need: Any, free: int | None, refusal: str | Non
     ]
 
 
-def _record(prepared: Any, levels: list[Any], rates: Any, times: dict[int, float]) -> dict[str, Any]:
+def _record(
+    prepared: Any, levels: list[Any], rates: Any, times: dict[int, float], busy: dict[int, float]
+) -> dict[str, Any]:
     return {
         "units": len(prepared.chunks),
         "windows": prepared.n_windows,
@@ -169,6 +172,7 @@ def _record(prepared: Any, levels: list[Any], rates: Any, times: dict[int, float
         ],
         "rates": asdict(rates) if rates else None,
         "seconds": {str(n): round(seconds, 1) for n, seconds in times.items()} or None,
+        "busy": {str(n): round(share, 4) for n, share in busy.items()} or None,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,6 +15,7 @@ from cpullm.cli.arguments import count
 from cpullm.options import Options
 
 SHOWN_CHUNKS = 3
+ANSWERS = "OUT/answers"
 
 
 def add(commands: Any) -> None:
@@ -49,6 +51,20 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help=f"local[*], local[N], spark://HOST:PORT, yarn, k8s://URL, or {shared.IN_PROCESS} for no Spark at all",
     )
     parser.add_argument("--out", default="summaries/SOURCE", help="folder for summaries.parquet, .md and run.json")
+    parser.add_argument(
+        "--answers",
+        default=ANSWERS,
+        help="folder or URI (hdfs://…, s3://…) where answers are kept as they come, so that a run that was stopped "
+        "goes on from there; on a cluster one that all nodes see",
+    )
+    parser.add_argument("--fresh", action="store_true", help="forget the answers that are kept there, and start anew")
+    parser.add_argument(
+        "--model-at",
+        default=argparse.SUPPRESS,
+        metavar="PATH_OR_URI",
+        help="where executors find the model themselves: a path of every host, or hdfs://… or s3://… (default: Spark "
+        "brings it)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no plan, no progress bar, no summaries on the terminal")
     shared.add_splitting(parser)
     shared.add_hygiene(parser)
@@ -63,19 +79,28 @@ def _tasks_help() -> str:
 
 def _summarize(arguments: argparse.Namespace) -> int:
     from cpullm import report
-    from cpullm.summarize import execute
+    from cpullm.summarize import execute, kept_answers
 
     out = Path(arguments.out.replace("SOURCE", Path(arguments.source).stem))
     show = not arguments.quiet
     with ExitStack() as stack:
         session = Session(arguments.master, stack)
         prepared, dropped = planned(arguments, session, lambda: report.check_folder(out))
+        answers = str(out / "answers") if arguments.answers == ANSWERS else arguments.answers
+        store = kept_answers(answers, arguments.fresh)
         if show:
             print(plan_lines(arguments, prepared, dropped), flush=True)
-        result = replace(execute(prepared, spark=session.started(), progress=show), dropped=dropped)
+        model_at = getattr(arguments, "model_at", None)
+        try:
+            result = execute(prepared, spark=session.started(), store=store, model_at=model_at, progress=show)
+        except KeyboardInterrupt:
+            print("cpullm: stopped; finished groups are kept, the same command goes on from there.", file=sys.stderr)
+            return 130
+        result = replace(result, dropped=dropped)
     paths = result.write(out)
     if show:
         _print_summaries(result)
+        print(*_executor_lines(result.run["executors"]), sep="\n", end="")
     print(_done_line(result, paths))
     return 1 if all(summary.error is not None for summary in result.summaries) else 0
 
@@ -174,10 +199,27 @@ def _print_summaries(result: Any) -> None:
     print()
 
 
+def _executor_lines(executors: list[dict[str, Any]]) -> list[str]:
+    """What each executor did, if there was more than one or a group was retried; the slowest group of all is marked."""
+    if len(executors) < 2 and not any(one["retried"] for one in executors):
+        return []
+    slowest = max(one["slowest_group_seconds"] for one in executors)
+    head = f"{'executor':30} {'groups':>6} {'tokens/s':>8} {'slowest':>9} {'loads':>5} {'retried':>7} {'errors':>6}"
+    rows = [
+        f"{one['executor']:30} {one['groups']:>6} {one['tokens'] / max(one['seconds'], 0.001):>8.0f} "
+        f"{one['slowest_group_seconds']:>7.1f} s {one['loads']:>5} {one['retried']:>7} {one['errors']:>6}"
+        + (" <- the slowest group" if one["slowest_group_seconds"] == slowest else "")
+        for one in executors
+    ]
+    return [head, *rows, ""]
+
+
 def _done_line(result: Any, paths: list[Path]) -> str:
     run = result.run
     tokens = run["prompt_tokens"] + run["completion_tokens"]
+    n_asked, n_kept = (sum(level[key] for level in run["levels"]) for key in ("requests", "kept"))
     notes = [
+        f"{n_kept} of {count(n_asked, 'answer')} were there from an earlier run" if n_kept else "",
         f"{run['cut_at_max_tokens']} cut at max_tokens" if run["cut_at_max_tokens"] else "",
         f"{run['looped']} ended in a loop" if run["looped"] else "",
         f"{len(run['errors'])} with errors, first: {run['errors'][0]['error']}" if run["errors"] else "",

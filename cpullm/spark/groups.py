@@ -1,83 +1,138 @@
-"""Requests on the executors: the model shipped, one task per group, every request answered once."""
+"""Requests on the executors: the model placed, one task per group, every request answered once."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cpullm import worker
-from cpullm.options import EngineOptions, Job
+from cpullm.errors import CpullmError, ModelError
+from cpullm.options import EngineOptions, Job, Place
 from cpullm.records import Completion, Request, columns, row
+from cpullm.spark import executor, partitions
 from cpullm.spark.failures import translated
 from cpullm.spark.sessions import local_cpus
+from cpullm.store import Store
+from cpullm.worker import Watch
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _POLL_SECONDS = 0.5
 _CANCEL_SECONDS = 10.0
+_N_JOBS = 6  # for one level, if each brings it on
 
 
 def run(
     spark: SparkSession,
     requests: Sequence[Request],
     job: Job,
-    on_progress: Callable[[int], None] | None = None,
+    *,
+    store: Store | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[Completion]:
-    """Answer all requests on the executors, one task per group; `on_progress` gets about the number answered."""
+    """Answer all requests on the executors, one task per group; each group's answers are kept as it is finished.
+
+    When Spark gives a job up, another one asks for what is missing, if the first has brought anything: with a store, a
+    text that ends its worker every time becomes an error, and the rest is answered.
+    """
     if not requests:
         return
-    job = replace(job, engine=_shipped(spark, job.engine))
-    answered = spark.sparkContext.accumulator(0)
+    answers: dict[str, Completion] = {}
+    n_sent = 1
+    for n_more in reversed(range(_N_JOBS)):
+        left = [request for request in requests if request.id not in answers]
+        n_before = store.size() if store else 0
+        work = _Work(replace(job, engine=_placed(spark, job.engine, n_sent)), store, watch or Watch())
+        try:
+            answers |= {completion.id: completion for completion in _answered(spark, left, work)}
+            break
+        except CpullmError as error:
+            damaged = isinstance(error, ModelError) and n_sent == 1 and work.job.engine.place is Place.SPARK
+            if n_more == 0 or not (damaged or (store and store.size() > n_before)):
+                raise
+            n_sent += damaged  # it was damaged on its way or on a host's disk: Spark brings another copy
+            answers |= store.answers({request.id for request in left}) if store else {}
+            print(f"cpullm: {error} What is missing is asked for again.", file=sys.stderr, flush=True)
+    yield from worker.exactly_once(requests, answers.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the requests of one job share."""
+
+    job: Job
+    store: Store | None
+    watch: Watch
+
+
+def _answered(spark: SparkSession, requests: Sequence[Request], work: _Work) -> list[Completion]:
+    """One Spark job: a partition for each group, in the groups' order."""
+    groups = list(dict.fromkeys(request.group_id for request in requests))
+    keys = dict(zip(groups, partitions.keys(len(groups)), strict=True))
+    table = pd.DataFrame([row(request) for request in requests], columns=columns(Request))
+    table["place"] = table["group_id"].map(keys).astype("int32")
+    frame = spark.createDataFrame(table, f"{Request.SCHEMA}, place int").repartition(len(groups), "place")
+    finished: Any = spark.sparkContext.accumulator([], _listing())
+    job, store = work.job, work.store
 
     def answer(table):  # type: ignore[no-untyped-def] # Spark reads type hints, and would look for these on executors
-        completions = _answer_group(table, job)
-        answered.add(len(completions))
-        return completions
+        asked = [Request(*line) for line in table[columns(Request)].itertuples(index=False, name=None)]
+        completions, told = executor.answer(asked, job, store)
+        finished.add([(told, [] if store is None or told.kept else completions)])
+        return pd.DataFrame([row(completion) for completion in completions], columns=columns(Completion))
 
-    table = pd.DataFrame([row(request) for request in requests], columns=columns(Request))
-    n_groups = len({request.group_id for request in requests})
-    frame = _one_group_a_partition(spark.createDataFrame(table, Request.SCHEMA), n_groups)
-    answers = frame.groupBy("group_id").applyInPandas(answer, Completion.SCHEMA)
+    members: dict[int, list[Request]] = {}
+    for request in requests:
+        members.setdefault(request.group_id, []).append(request)
+    shown = 0
 
     def show() -> None:
-        if on_progress:  # a task done again counts again
-            on_progress(min(answered.value, len(requests)))
+        nonlocal shown
+        for told, completions in finished.value[shown:]:
+            shown += 1
+            work.watch.progress(told.requests, told.prompt_tokens + told.completion_tokens)
+            work.watch.finished(told)
+            if store is not None and not told.kept:
+                store.keep(members[told.group_id], completions)
 
-    lines = _collect(spark, answers, show)
-    yield from worker.exactly_once(requests, (Completion(**line.asDict()) for line in lines))
-
-
-def _answer_group(table: pd.DataFrame, job: Job) -> pd.DataFrame:
-    """On the executor: one group's requests to completions."""
-    requests = [Request(*line) for line in table[columns(Request)].itertuples(index=False, name=None)]
-    completions = worker.answer(requests, replace(job, engine=_on_executor(job.engine)))
-    return pd.DataFrame([row(completion) for completion in completions], columns=columns(Completion))
-
-
-def _one_group_a_partition(frame: DataFrame, n_groups: int) -> DataFrame:
-    # Hashing would put several groups into one partition, and adaptive execution would merge small partitions.
-    # groupBy on the same column adds no second shuffle after either of these.
-    if hasattr(frame, "repartitionById"):
-        return frame.repartitionById(n_groups, "group_id")
-    return frame.repartitionByRange(n_groups, "group_id")
+    answers = frame.groupBy("place").applyInPandas(answer, Completion.SCHEMA)
+    names = ", ".join(dict.fromkeys(request.task for request in requests))
+    text = f"cpullm: {names}; {len(requests)} requests in {len(groups)} groups"
+    return [Completion(**line.asDict()) for line in _collect(spark, answers, text, show)]
 
 
-def _shipped(spark: SparkSession, engine: EngineOptions) -> EngineOptions:
-    """The engine as executors see it: in local mode the file where it lies, else one that Spark brings."""
+def _listing() -> Any:
+    """How an accumulator collects lists. Made here, because the module may be read where there is no pyspark."""
+    from pyspark.accumulators import AccumulatorParam
+
+    class Listing(AccumulatorParam[list[Any]]):
+        def zero(self, value: list[Any]) -> list[Any]:
+            return []
+
+        def addInPlace(self, value1: list[Any], value2: list[Any]) -> list[Any]:
+            value1 += value2
+            return value1
+
+    return Listing()
+
+
+def _placed(spark: SparkSession, engine: EngineOptions, n_sent: int) -> EngineOptions:
+    """The engine as executors see it: in local mode the file where it lies, else the n-th copy that Spark brings."""
     context = spark.sparkContext
-    if local_cpus(str(context.master)) is not None:
+    if engine.place is not Place.HERE or local_cpus(str(context.master)) is not None:
         return engine
     # SparkFiles knows a file by its name alone, so the name is the content's hash.
-    name = f"{engine.model_sha256}.gguf"
+    name = f"{engine.model_sha256}{f'-{n_sent}' if n_sent > 1 else ''}.gguf"
     if name not in {Path(file).name for file in context.listFiles}:
         named = Path(tempfile.mkdtemp(dir=context._temp_dir), name)
         try:
@@ -85,28 +140,17 @@ def _shipped(spark: SparkSession, engine: EngineOptions) -> EngineOptions:
         except OSError:  # another file system; a symbolic link will not do, Spark would take the name behind it
             shutil.copyfile(engine.model, named)
         context.addFile(str(named))
-    return replace(engine, model=name, shipped=True)
+    return replace(engine, model=name, place=Place.SPARK)
 
 
-def _on_executor(engine: EngineOptions) -> EngineOptions:
-    """Path and threads as they are in this task."""
-    from pyspark import SparkFiles, TaskContext
-
-    context = TaskContext.get()
-    task_cpus = context.cpus() if context is not None else 1
-    n_threads = engine.setting.n_threads or min(task_cpus, worker.usable_cpus())
-    model = SparkFiles.get(engine.model) if engine.shipped else engine.model
-    return replace(engine, model=model, setting=replace(engine.setting, n_threads=n_threads), shipped=False)
-
-
-def _collect(spark: SparkSession, frame: DataFrame, show: Callable[[], None]) -> list[Any]:
+def _collect(spark: SparkSession, frame: DataFrame, text: str, show: Any) -> list[Any]:
     """Collect in a thread of its own, so that progress is shown as groups finish and Ctrl-C is heard at once."""
     context, name = spark.sparkContext, f"cpullm-{uuid.uuid4()}"
     lines: list[Any] = []
     errors: list[Exception] = []
 
     def collect() -> None:
-        context.setJobGroup(name, "cpullm: one task per group of requests", interruptOnCancel=True)
+        context.setJobGroup(name, text, interruptOnCancel=True)
         try:
             lines.extend(frame.collect())
         except Exception as error:  # handed to the waiting thread, which raises it
@@ -118,11 +162,12 @@ def _collect(spark: SparkSession, frame: DataFrame, show: Callable[[], None]) ->
         while thread.is_alive():
             thread.join(_POLL_SECONDS)
             show()
-    except KeyboardInterrupt:
+    except BaseException:  # Ctrl-C, or answers that cannot be kept
         context.cancelJobGroup(name)
         thread.join(_CANCEL_SECONDS)  # tasks end before their session does, or Spark fills the terminal
         raise
+    finally:
+        show()
     if errors:
         raise translated(errors[0]) from errors[0]
-    show()
     return lines

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 JAVA_NEEDED = 17
+# On a cluster, where the user has not set them: a group on a node that hangs or crawls is begun on another one as well.
+_CLUSTER = {
+    "spark.speculation": "true",
+    "spark.speculation.quantile": "0.75",  # of a level's groups that are done; the last ones are small
+    "spark.speculation.multiplier": "3",  # times the groups' median
+    "spark.speculation.minTaskRuntime": "15s",
+}
 
 
 def session(master: str) -> SparkSession:
@@ -42,10 +50,22 @@ def session(master: str) -> SparkSession:
         )
         # Workers run this interpreter; on a cluster its path is the cluster's business (spark.pyspark.python).
         os.environ["PYSPARK_PYTHON"] = sys.executable
+    else:
+        for name, value in _unset(_CLUSTER).items():
+            builder = builder.config(name, value)
     try:
         return builder.master(master).getOrCreate()
     except Exception as error:
         raise MachineError(f"Spark cannot start with master {master!r}: {first_line(error)}") from error
+
+
+def _unset(settings: Mapping[str, str]) -> dict[str, str]:
+    """Those that neither spark-defaults.conf nor PYSPARK_SUBMIT_ARGS has."""
+    from pyspark import SparkConf, SparkContext
+
+    SparkContext._ensure_initialized()  # starts the JVM, which reads both
+    given = SparkConf()
+    return {name: value for name, value in settings.items() if not given.contains(name)}
 
 
 def local_cpus(master: str) -> int | None:

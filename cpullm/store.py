@@ -1,0 +1,215 @@
+"""Answers kept as they come, so that a run that was stopped goes on where it was, and no answer is computed twice.
+
+A store is a folder: on a disk, on one that all nodes share, or in HDFS or S3 (`pyarrow.fs` brings them). Each group's
+answers are one file, named by the ids of its requests: whoever writes it writes the same, and it appears whole or
+not at all. Request ids are their content's hash, so an answer that is there is right for whoever asks for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import posixpath
+import re
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpullm.errors import MachineError, OptionError
+from cpullm.records import Completion, Request, row
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+_MARK = "STORE"
+_NAME = re.compile(r"[0-9a-f]{64}\.jsonl")  # others in the folder are not ours
+_TRYING = "trying"
+_N_READERS = 8  # a file in S3 is mostly waiting
+
+
+@dataclass(frozen=True)
+class Store:
+    """Answers in a folder, by its path or URI (`hdfs://…`, `s3://…`); `mark` tells it from others of the same name."""
+
+    uri: str
+    mark: str = ""
+
+    @classmethod
+    def prepared(cls, uri: str) -> Store:
+        """The store made ready on the driver: a folder that is there, can be written, and bears a mark.
+
+        Raises OptionError, naming the folder, where that cannot be.
+        """
+        store = cls(uri if "://" in uri else str(Path(uri).absolute()))
+        try:
+            store._files.create_dir(store._root, recursive=True)
+            if store._found_mark() is None:
+                store._write(_MARK, uuid.uuid4().hex.encode(), over=False)
+            store._forget_tries()  # what an earlier run died of, this one may have room for
+            return replace(store, mark=store._found_mark() or "")
+        except OSError as error:
+            raise OptionError(f"answers cannot be kept in {uri} ({_told(error)}): name another folder.") from error
+
+    def is_seen(self) -> bool:
+        """Whether this machine sees the folder that was prepared, not another one of the same name."""
+        with contextlib.suppress(OSError, OptionError):
+            return self._found_mark() == self.mark
+        return False
+
+    def answers(self, ids: Collection[str]) -> dict[str, Completion]:
+        """Those of the answers that are there, from all files. A file that is not whole does not count."""
+        wanted = frozenset(ids)
+        with ThreadPoolExecutor(_N_READERS) as readers:
+            read = readers.map(self._read, self._names())
+            return {answer.id: answer for answers in read for answer in answers if answer.id in wanted}
+
+    def answers_of(self, requests: Sequence[Request], *, singly: bool = False) -> dict[str, Completion]:
+        """The answers that a group left when it was begun before, also those one by one; few files are looked at."""
+        names = {_name(requests), *(_name([request]) for request in requests if singly)}
+        return {answer.id: answer for name in names for answer in self._read(name)}
+
+    def keep(self, requests: Sequence[Request], completions: Sequence[Completion]) -> None:
+        """Write what was answered to these requests; errors are not kept, for they may be gone the next time."""
+        answers = [completion for completion in completions if completion.error is None]
+        if answers:
+            lines = [json.dumps({"answers": len(answers)}), *(json.dumps(row(answer)) for answer in answers)]
+            self._write(_name(requests), "\n".join([*lines, ""]).encode())
+
+    def size(self) -> int:
+        """How many files there are: of answers, and of what was tried; it grows as long as a job gets on."""
+        return len(self._names()) + self.tried().total()
+
+    def clear(self) -> None:
+        """Forget all answers. Raises OptionError if they cannot be deleted."""
+        try:
+            for name in self._names():
+                with contextlib.suppress(FileNotFoundError):  # another run does the same
+                    self._files.delete_file(self._path(name))
+        except OSError as error:
+            raise OptionError(f"answers in {self.uri} cannot be deleted ({_told(error)}).") from error
+
+    def tried(self) -> Counter[str]:
+        """How often a process began with a request alone and did not come to its end, by the request's id."""
+        return Counter(name.partition(".")[0] for name in self._listed(_TRYING))
+
+    @contextlib.contextmanager
+    def trying(self, request_id: str) -> Iterator[None]:
+        """Leave a mark that this request is being answered, which stays if the process or the engine fails at it."""
+        self._files.create_dir(self._path(_TRYING), recursive=True)
+        mark = posixpath.join(_TRYING, f"{request_id}.{uuid.uuid4().hex}")
+        self._write(mark, b".")
+        try:
+            yield
+        except (KeyboardInterrupt, MachineError):  # no text's fault
+            self._files.delete_file(self._path(mark))
+            raise
+        self._files.delete_file(self._path(mark))
+
+    def _forget_tries(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._files.delete_dir(self._path(_TRYING))
+
+    @property
+    def _files(self) -> FileSystem:
+        return _opened(self.uri)[0]
+
+    @property
+    def _root(self) -> str:
+        return _opened(self.uri)[1]
+
+    def _found_mark(self) -> str | None:
+        try:
+            with self._files.open_input_stream(self._path(_MARK)) as stream:
+                return bytes(stream.read()).decode("ascii", "replace")
+        except FileNotFoundError:
+            return None
+
+    def _names(self) -> list[str]:
+        return sorted(name for name in self._listed("") if _NAME.fullmatch(name))
+
+    def _listed(self, folder: str) -> Iterator[str]:
+        """Names of the files in a folder; none if it is not there."""
+        from pyarrow.fs import FileSelector, FileType
+
+        for info in self._files.get_file_info(FileSelector(self._path(folder), allow_not_found=True)):
+            if info.type == FileType.File and not info.base_name.startswith("."):  # those are drafts
+                yield info.base_name
+
+    def _read(self, name: str) -> list[Completion]:
+        """A file's answers; none if it is not there or not whole."""
+        try:
+            with self._files.open_input_stream(self._path(name)) as stream:
+                head, *lines = bytes(stream.read()).decode().splitlines()
+            answers = [Completion(**json.loads(line)) for line in lines]
+            return answers if json.loads(head)["answers"] == len(answers) else []
+        except (OSError, ValueError, TypeError, KeyError):
+            return []
+
+    def _write(self, name: str, data: bytes, *, over: bool = True) -> None:
+        """Write a file so that no reader ever sees a part of it; not `over` one that is there, where disks tell."""
+        path = self._path(name)
+        if self._files.type_name == "s3":  # an object appears whole, and cannot be renamed
+            with self._files.open_output_stream(path) as stream:
+                stream.write(data)
+            return
+        draft = posixpath.join(posixpath.dirname(path), f".{posixpath.basename(path)}.{uuid.uuid4().hex}")
+        try:
+            if self._files.type_name == "local":
+                _write_through(draft, data)
+                if not over:
+                    with contextlib.suppress(FileExistsError):
+                        os.link(draft, path)
+                    os.unlink(draft)
+                    return
+            else:
+                with self._files.open_output_stream(draft) as stream:
+                    stream.write(data)
+            self._files.move(draft, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._files.delete_file(draft)
+            raise
+
+    def _path(self, name: str) -> str:
+        return posixpath.join(self._root, name) if name else self._root
+
+
+def _write_through(path: str, data: bytes) -> None:
+    """Write to a disk and wait for it: a rename may reach it before the data does."""
+    with open(path, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _name(requests: Iterable[Request]) -> str:
+    """The file of what these requests are answered with."""
+    ids = sorted(request.id for request in requests)
+    return hashlib.sha256("".join(ids).encode()).hexdigest() + ".jsonl"
+
+
+@functools.lru_cache(maxsize=8)
+def _opened(uri: str) -> tuple[FileSystem, str]:
+    from pyarrow import ArrowException
+    from pyarrow.fs import FileSystem, LocalFileSystem
+
+    if "://" not in uri:
+        return LocalFileSystem(), uri
+    try:
+        files, root = FileSystem.from_uri(uri)
+    except (ArrowException, OSError, ValueError) as error:
+        raise OptionError(f"{uri} cannot be opened: {_told(error)}. A path, hdfs://… and s3://… can.") from error
+    return files, root
+
+
+def _told(error: BaseException) -> str:
+    """The first line of an error, without Arrow's own detail."""
+    lines = (getattr(error, "strerror", None) or str(error)).splitlines() or [type(error).__name__]
+    return str(lines[0])[:300]

@@ -1,0 +1,135 @@
+"""A group with its store: what is there is taken, what kills the process is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from cpullm import retry, worker
+from cpullm.errors import EngineError, MachineError
+from cpullm.options import EngineOptions, Job, Sampling
+from cpullm.records import Completion, Request
+from cpullm.store import Store
+
+JOB = Job(EngineOptions("model.gguf", "sha", 256), {"summarize": Sampling()})
+
+
+def _request(name: str) -> Request:
+    return Request(f"{name:0>64}", 3, "summarize", "", name, "", 10, 5)
+
+
+GROUP = [_request(name) for name in "abc"]
+
+
+class Death(BaseException):
+    """Stands for the end of the process."""
+
+
+class StandIn:
+    """Answers like `worker.answer`, and dies at the texts it is told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.deadly = ""
+
+    def __call__(self, requests: Sequence[Request], job: Job) -> Iterator[Completion]:
+        self.calls.append("".join(request.text for request in requests))
+        for request in requests:
+            if request.text in self.deadly:
+                raise Death
+            yield Completion(request.id, request.group_id, f"about {request.text}", "stop", 10, 3, 0.1, "here:1")
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    engine = StandIn()
+    monkeypatch.setattr(worker, "answer", engine)
+    monkeypatch.setattr(worker, "load", lambda options: None)
+    return engine
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.prepared(str(tmp_path))
+
+
+def _attempts(store: Store, first: int = 0) -> list[Completion]:
+    """Four attempts as Spark makes them; the completions of the first that does not die."""
+    for attempt in range(first, 4):
+        try:
+            return retry.answer(GROUP, JOB, store, attempt)[0]
+        except Death:
+            pass
+    raise EngineError("four attempts failed")
+
+
+def test_a_group_is_kept_when_it_is_done(engine: StandIn, store: Store) -> None:
+    retry.answer(GROUP, JOB, store)
+    assert set(store.answers([request.id for request in GROUP])) == {request.id for request in GROUP}
+
+
+def test_a_group_whose_result_was_lost_is_not_computed_again(engine: StandIn, store: Store) -> None:
+    first = retry.answer(GROUP, JOB, store, 0)
+    assert retry.answer(GROUP, JOB, store, 1) == first
+    assert engine.calls == ["abc"]
+
+
+def test_a_second_attempt_is_at_the_whole_group(engine: StandIn, store: Store) -> None:
+    retry.answer(GROUP, JOB, store, 1)
+    assert engine.calls == ["abc"]
+
+
+def test_what_kills_the_process_is_an_error_in_the_second_job_and_the_rest_is_answered(
+    engine: StandIn, store: Store
+) -> None:
+    engine.deadly = "b"
+    with pytest.raises(EngineError):
+        _attempts(store)
+    completions = {completion.id: completion for completion in _attempts(store)}
+    assert [completions[request.id].text for request in GROUP] == ["about a", "", "about c"]
+    assert "died or failed 2 times" in str(completions[GROUP[1].id].error)
+    assert engine.calls == ["abc", "abc", "a", "b", "b", "c"]
+
+
+def test_two_that_kill_it_are_both_found(engine: StandIn, store: Store) -> None:
+    engine.deadly = "ac"
+    with pytest.raises(EngineError):
+        _attempts(store)
+    completions = _attempts(store)
+    assert [completion.error is None for completion in sorted(completions, key=lambda one: one.id)] == [
+        False, True, False
+    ]  # fmt: skip
+
+
+def test_one_death_alone_leaves_a_text_its_chance(engine: StandIn, store: Store) -> None:
+    """It may have been the machine's: the mark alone is no error."""
+    engine.deadly = "b"
+    with pytest.raises(Death):
+        retry.answer(GROUP, JOB, store, 2)
+    engine.deadly = ""
+    assert all(completion.error is None for completion in retry.answer(GROUP, JOB, store, 3)[0])
+
+
+def test_a_machine_that_cannot_load_marks_no_text(
+    engine: StandIn, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(options: EngineOptions) -> None:
+        raise MachineError("no memory")
+
+    monkeypatch.setattr(worker, "load", refuse)
+    with pytest.raises(MachineError):
+        retry.answer(GROUP, JOB, store, 2)
+    assert not store.tried()
+
+
+def test_answers_that_cannot_be_kept_are_given_all_the_same(
+    engine: StandIn, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Store, "keep", refuse)
+    completions, kept = retry.answer(GROUP, JOB, store)
+    assert len(completions) == 3 and not kept
