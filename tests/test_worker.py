@@ -21,7 +21,7 @@ from cpullm.engine.engine import Engine
 from cpullm.engine.sequence import Sequence
 from cpullm.errors import EngineError, MachineError, OptionError
 from cpullm.options import EngineOptions, Job, Sampling, Setting
-from cpullm.records import Completion, Prompt, Request
+from cpullm.records import Completion, Finished, Prompt, Request
 
 JOB = Job(EngineOptions("none.gguf", "0" * 64, 64, Setting(1, 2, 16)), {"summarize": Sampling(repeat_penalty=1.0)})
 
@@ -116,10 +116,13 @@ class TestRun:
         requests = [_request(f"{group}{i}", group) for group in (0, 1) for i in range(3)]
         assert [completion.group_id for completion in worker.run(requests, JOB)] == [0, 0, 0, 1, 1, 1]
 
-    def test_progress_counts_the_answers(self, runner: FakeRunner) -> None:
-        told: list[int] = []
-        list(worker.run([_request("a"), _request("b"), _request("c", 1)], JOB, told.append))
-        assert told == [1, 2, 3]
+    def test_who_watches_is_told_of_every_answer_and_of_every_group(self, runner: FakeRunner) -> None:
+        answers: list[int] = []
+        groups: list[Finished] = []
+        watch = worker.Watch(lambda requests, tokens: answers.append(requests), groups.append)
+        list(worker.run([_request("a"), _request("b"), _request("c", 1)], JOB, watch=watch))
+        assert answers == [1, 1, 1]
+        assert [(group.group_id, group.requests, group.attempt) for group in groups] == [(0, 2, 0), (1, 1, 0)]
 
 
 class TestSequence:
@@ -227,7 +230,7 @@ def _texts(n: int, n_letters: int) -> list[str]:
 
 def _asked(text: str, task: str, group_id: int = 0) -> Request:
     prompt = Prompt(HEAD, f"\n\n{QUESTIONS[task]}<|im_end|>\n<|im_start|>assistant\n")
-    request_id = plan.request_id("", prompt, Sampling(), 16, text)
+    request_id = plan.request_id(EngineOptions("", "", 0), prompt, Sampling(), 16, text)
     return Request(request_id, group_id, task, prompt.head, text, prompt.tail, len(text) // 4, 16)
 
 
