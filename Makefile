@@ -69,7 +69,7 @@ bench: .venv/.bench ## Measure this machine and what else runs models on it: eve
 fuzz: .venv/.dev ## Read damaged files for SECONDS (60) a format; `make test` has a short form
 	@.venv/bin/python -m tests.fuzz --seconds $(or $(value SECONDS),60)
 
-faults: .venv/.dev ## Kill what runs on a cluster of this machine N (50) times at random; `make test` has a short form
+faults: .venv/.dev ## Kill what runs on a cluster of this machine N (50) times at random
 	@.venv/bin/python -m tests.faults --faults $(or $(value N),50)
 
 test-spark35: .venv35/.made ## Run the tests that need Spark on Spark 3.5 as well
