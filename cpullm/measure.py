@@ -75,7 +75,7 @@ class Meter:
         options = EngineOptions(str(model.path), "", n_ctx, setting)
         self.n_ctx = n_ctx
         self._runner = LlamaRunner(model, options, setting.n_threads or usable_cpus())
-        self._timed = _Timed(self._runner, model.n_vocab)
+        self._timed = _RandomRunner(self._runner, model.n_vocab)
         self._engine = Engine(self._timed)
         self._random = random.Random(0)
         self._n_vocab = model.n_vocab
@@ -92,7 +92,8 @@ class Meter:
         cuts = (n_shared,) if n_shared else ()
         sequences = [Sequence(prompt, new_tokens, cuts=cuts) for prompt in prompts]
         started = time.perf_counter()
-        self._timed.start(None if seconds is None else started + seconds)
+        self._timed.start()
+        self._timed.ends_at = None if seconds is None else started + seconds
         with contextlib.suppress(_TimeIsUp):
             for sequence in self._engine.generate(sequences):
                 if sequence.error is not None:
@@ -127,23 +128,20 @@ class _Clock:
         return self.tokens / self.seconds if self.tokens else 0.0
 
 
-class _Timed:
-    """A runner that times each step of another by its kind, and answers with random tokens."""
+class TimedRunner:
+    """A runner that times each step of another by its kind, and knows no end token."""
 
     end_tokens: frozenset[int] = frozenset()
 
-    def __init__(self, runner: Runner, n_vocab: int) -> None:
+    def __init__(self, runner: Runner) -> None:
         self.n_seq_max, self.n_ctx, self.n_ubatch = runner.n_seq_max, runner.n_ctx, runner.n_ubatch
         self.keeps_beginnings = runner.keeps_beginnings
         self._runner = runner
-        self._random = random.Random(1)
-        self._n_vocab = n_vocab
-        self.start(None)
+        self.start()
 
-    def start(self, ends_at: float | None) -> None:
+    def start(self) -> None:
         """Begin to count anew."""
         self.prefilling, self.decoding = _Clock(), _Clock()
-        self._ends_at = ends_at
 
     def enter(self, entry: Entry) -> None:
         self._runner.enter(entry)
@@ -154,9 +152,22 @@ class _Timed:
     def decode(self, batch: Batch) -> list[int]:
         clock = self.decoding if all(sequence.prefilled for sequence, _ in batch.parts) else self.prefilling
         started = time.perf_counter()
-        if self._ends_at is not None and started > self._ends_at:
-            raise _TimeIsUp
         tokens = self._runner.decode(batch)
         clock.seconds += time.perf_counter() - started
         clock.tokens += len(batch.tokens)
-        return [self._random.randrange(self._n_vocab) for _ in tokens]
+        return tokens
+
+
+class _RandomRunner(TimedRunner):
+    """One that answers with random tokens, until time is up."""
+
+    def __init__(self, runner: Runner, n_vocab: int) -> None:
+        super().__init__(runner)
+        self.ends_at: float | None = None
+        self._random = random.Random(1)
+        self._n_vocab = n_vocab
+
+    def decode(self, batch: Batch) -> list[int]:
+        if self.ends_at is not None and time.perf_counter() > self.ends_at:
+            raise _TimeIsUp
+        return [self._random.randrange(self._n_vocab) for _ in super().decode(batch)]

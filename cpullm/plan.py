@@ -27,6 +27,7 @@ DECODE_COST = 3
 JOINT = "\n\n"  # between texts that are joined
 JOINT_TOKENS = 2
 _CTX_STEP = 256
+GROUP_WIDTHS = 2  # requests in a group over those that an engine decodes together
 _TAPERED = 8  # groups, from which on the last ones are smaller: a small job is for few executors
 _T = TypeVar("_T")
 
@@ -82,7 +83,7 @@ class Plan:
         """
         share = self.budget
         request = share.overhead_tokens + share.text_tokens + DECODE_COST * share.max_tokens
-        return self.options.group_tokens or 2 * self.job.engine.setting.n_seq_max * request
+        return self.options.group_tokens or GROUP_WIDTHS * self.job.engine.setting.n_seq_max * request
 
     @property
     def n_windows(self) -> int:

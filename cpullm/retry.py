@@ -7,7 +7,6 @@ requests are answered one by one, each marked before it is begun: a mark that st
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Sequence
 
 from cpullm import worker
@@ -63,6 +62,6 @@ def _left_out(request: Request, n_deaths: int) -> Completion:
         prompt_tokens=0,
         completion_tokens=0,
         seconds=0.0,
-        worker=f"{socket.gethostname()}:{os.getpid()}",
+        worker=worker.process_name(os.getpid()),
         error=f"Its worker died or failed {n_deaths} times at this text alone; it was left out.",
     )

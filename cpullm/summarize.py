@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cpullm import catalog, corpus, memory, plan, splitters, tune, worker
+from cpullm import catalog, corpus, facts, memory, plan, splitters, tune, worker
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import InputError, OptionError
 from cpullm.merge import Merging, Run
 from cpullm.options import EngineOptions, Hygiene, Job, Options, Place, Sampling, Setting, Splitting
-from cpullm.records import Chunk, Document, Finished, FinishReason, Level, Summary, columns, is_blank, row
+from cpullm.records import Chunk, Document, Summary, columns, is_blank, row
 from cpullm.store import Store
 from cpullm.tasks import Task, TaskPrompts, choices_grammar, chosen
 
@@ -219,8 +217,8 @@ def execute(
             summaries, levels = merging.all()
         finally:
             worker.close()
-    run = _facts(prepared, summaries, levels, time.monotonic() - started)
-    run["executors"] = _executors(merging.finished)
+    run = facts.of_run(prepared, summaries, levels, time.monotonic() - started)
+    run["executors"] = facts.of_executors(merging.finished)
     run["spark"] = {"version": spark.version, "master": spark.sparkContext.master} if spark else None
     return Result(summaries, run)
 
@@ -259,77 +257,3 @@ def _run_on(spark: SparkSession | None) -> Run:
     from cpullm import spark as on_spark
 
     return partial(on_spark.run, spark)
-
-
-def _version(package: str) -> str | None:
-    """None where a package is not installed but on the path, as Spark's own pyspark may be."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-# What must stay as it is for the same answers; docs/tuning.md says why.
-_SAME_ANSWERS_NEED = ["versions", "model", "options", "flash_attn", "kv_type", "repack", "the kind of CPU"]
-
-
-def _facts(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], seconds: float) -> dict[str, Any]:
-    entry = prepared.model.entry
-    packages = ("cpullm", "llama-cpp-python", "pyspark", "pandas", "pyarrow")
-    return {
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
-        "model": {
-            "name": entry.name if entry else None,
-            "file": prepared.model.path.name,
-            "sha256": prepared.model.sha256,
-        },
-        "options": row(prepared.options)
-        | {"n_ctx": prepared.budget.n_ctx, "window_tokens": prepared.budget.text_tokens},
-        "setting": row(prepared.job.engine.setting),
-        "cpu": tune.cpu(),
-        "same_answers_need": _SAME_ANSWERS_NEED,
-        "tasks": [_task_facts(asked, prepared.job.samplings[asked.task.name]) for asked in prepared.tasks],
-        "documents": len({chunk.document_id for chunk in prepared.chunks}),
-        "chunks": len(prepared.chunks),
-        "left_out": [{"kind": chunk.kind, "title": chunk.title, "words": chunk.words} for chunk in prepared.left_out],
-        "windows": prepared.n_windows,
-        "levels": [row(level) for level in levels],
-        "prompt_tokens": sum(level.prompt_tokens for level in levels),
-        "completion_tokens": sum(level.completion_tokens for level in levels),
-        "seconds": round(seconds, 3),
-        "cut_at_max_tokens": sum(summary.finish_reason == FinishReason.LENGTH for summary in summaries),
-        "looped": sum(summary.finish_reason == FinishReason.LOOP for summary in summaries),
-        "errors": [
-            {"document_id": s.document_id, "index": s.index, "task": s.task, "error": s.error}
-            for s in summaries
-            if s.error is not None
-        ],
-    }
-
-
-def _executors(finished: Sequence[Finished]) -> list[dict[str, Any]]:
-    """What each executor did, by its name: groups, tokens a second while it worked, engines loaded, groups retried."""
-    by_name: dict[str, list[Finished]] = {}
-    for group in finished:
-        by_name.setdefault(group.executor, []).append(group)
-    return [
-        {
-            "executor": name,
-            "groups": len(groups),
-            "requests": sum(group.requests for group in groups),
-            "tokens": sum(group.tokens for group in groups),
-            "seconds": round(sum(group.seconds for group in groups), 3),
-            "slowest_group_seconds": round(max(group.seconds for group in groups), 3),
-            "loads": sum(group.load_seconds > 0 for group in groups),
-            "load_seconds": round(sum(group.load_seconds for group in groups), 3),
-            "retried": sum(group.attempt > 0 for group in groups),
-            "errors": sum(group.errors for group in groups),
-        }
-        for name, groups in sorted(by_name.items())
-    ]
-
-
-def _task_facts(asked: TaskPrompts, sampling: Sampling) -> dict[str, Any]:
-    task = asked.task
-    wording = {"name": task.name, "ask": task.ask, "merge": task.merge, "join": task.join}
-    return wording | {"max_tokens": asked.max_tokens, "sampling": row(sampling)}

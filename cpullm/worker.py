@@ -93,7 +93,7 @@ def run(
             yield completion
         if store is not None:
             store.keep(group, completions)
-        watch.finished(clock.finished(completions, f"{socket.gethostname()}:{os.getpid()}"))
+        watch.finished(clock.finished(completions, process_name(os.getpid())))
 
 
 def load(engine: EngineOptions) -> None:
@@ -137,6 +137,11 @@ def close() -> None:
     if _loaded is not None:
         _loaded.close()
         _loaded = None
+
+
+def process_name(pid: int) -> str:
+    """A process of this host among those of a cluster: host:pid."""
+    return f"{socket.gethostname()}:{pid}"
 
 
 def usable_cpus() -> int:
@@ -228,6 +233,6 @@ def _completion(request: Request, sequence: EngineSequence, model: LlamaModel) -
         prompt_tokens=len(sequence.prompt),
         completion_tokens=len(sequence.tokens) + sequence.n_dropped,
         seconds=sequence.finished_at - sequence.admitted_at if sequence.admitted_at else 0.0,
-        worker=f"{socket.gethostname()}:{os.getpid()}",
+        worker=process_name(os.getpid()),
         error=error,
     )

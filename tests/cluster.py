@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -250,6 +251,11 @@ def drive(cluster: Cluster, *arguments: str, settings: Mapping[str, str] | None 
             cwd=_ROOT,
         )
     return Driver(process, output)
+
+
+def computed(log: Path) -> Counter[str]:
+    """How often each request was answered by the stand-in, from what it notes in the folder `log`."""
+    return Counter(line for file in log.iterdir() for line in file.read_text().splitlines())
 
 
 def mapping(pid: int, ending: str) -> dict[str, int]:

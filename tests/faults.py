@@ -25,7 +25,7 @@ import pandas as pd
 
 from cpullm import catalog
 from tests import cluster as clusters
-from tests.cluster import STANDIN, Cluster, Driver, Node, drive
+from tests.cluster import STANDIN, Cluster, Driver, Node, computed, drive
 
 KINDS = ("python", "executor", "node", "driver", "stopped", "model")
 N_TEXTS, TEXT_SECONDS, GROUP_TEXTS = 60, 0.7, 2
@@ -99,7 +99,7 @@ class _Job:
                 if code == 0:
                     return kinds
                 raise AssertionError(f"the job ended with {code} after {dict(kinds)}:\n{told[-3000:]}")
-            if self._computed().total() == seen:
+            if computed(self._log).total() == seen:
                 due = self._due()  # only what works can be harmed
             elif kinds.total() < most and time.monotonic() > due:
                 kind = self._chance.choice(KINDS)
@@ -110,7 +110,7 @@ class _Job:
                     kinds[kind] += 1
                 else:
                     kinds[kind] += _harm(kind, self._chance.choice(self._cluster.nodes))
-                seen, due = self._computed().total(), self._due()
+                seen, due = computed(self._log).total(), self._due()
             time.sleep(0.1)
 
     def judged(self) -> Counter[str]:
@@ -126,17 +126,13 @@ class _Job:
             lost=sum(name not in answers for name in self._texts),
             answered_twice=sum(n > 1 for n in answers.values()),
             wrong=sum(right.get(row.document_id) != row.summary for row in rows.itertuples()),
-            computed_again=sum(n - 1 for n in self._computed().values()),
+            computed_again=sum(n - 1 for n in computed(self._log).values()),
             in_flight_at_faults=self._in_flight,
             drivers=self._drivers,
         )
 
     def _due(self) -> float:
         return time.monotonic() + self._chance.uniform(0.2, 3)
-
-    def _computed(self) -> Counter[str]:
-        """How often each request was answered on the cluster."""
-        return Counter(line for file in self._log.iterdir() for line in file.read_text().splitlines())
 
     def _start(self) -> Driver:
         self._drivers += 1

@@ -37,6 +37,7 @@ ORDER = [
     ["spark"],
     ["corpus"],
     ["merge"],
+    ["facts"],
     ["summarize"],
     ["report"],
     ["bench"],

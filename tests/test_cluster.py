@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import pytest
 import cpullm
 from cpullm import catalog, worker
 from tests import cluster as clusters
-from tests.cluster import STANDIN, Cluster, Driver, Link, drive, until
+from tests.cluster import STANDIN, Cluster, Driver, Link, computed, drive, until
 
 pytestmark = pytest.mark.model
 FLAGS = ("--max-tokens", "16", "--window-tokens", "256", "--no-tuned")
@@ -61,11 +60,6 @@ def ask(cluster: Cluster, tmp_path: Path, starter: Path) -> Callable[..., Driver
     return start
 
 
-def _computed(log: Path) -> Counter[str]:
-    """How often each request was answered on the cluster."""
-    return Counter(line for file in log.iterdir() for line in file.read_text().splitlines())
-
-
 def _answers(folder: Path) -> pd.DataFrame:
     return pd.read_parquet(folder / "summaries.parquet").set_index("document_id")
 
@@ -77,7 +71,7 @@ def _facts(folder: Path) -> dict[str, Any]:
 
 def _busy(asked: Driver, log: Path, n: int) -> None:
     """Until so many answers have come; AssertionError with what it said if the job ends before."""
-    until(lambda: asked.is_over() or _computed(log).total() >= n, 90, f"{n} answers")
+    until(lambda: asked.is_over() or computed(log).total() >= n, 90, f"{n} answers")
     assert not asked.is_over(), asked.ended()
 
 
@@ -87,10 +81,10 @@ def test_a_job_that_is_asked_again_computes_nothing(ask: Any, tmp_path: Path, lo
     code, told = ask(texts).ended()
     assert code == 0, told
     first = _answers(tmp_path / "out")
-    assert first.error.isna().all() and set(_computed(log).values()) == {1}
+    assert first.error.isna().all() and set(computed(log).values()) == {1}
     code, told = ask(texts).ended()
     assert code == 0 and "12 of 12 answers were there from an earlier run" in told, told
-    assert sum(_computed(log).values()) == 12 and _answers(tmp_path / "out").summary.equals(first.summary)
+    assert sum(computed(log).values()) == 12 and _answers(tmp_path / "out").summary.equals(first.summary)
 
 
 @pytest.mark.long
@@ -99,7 +93,7 @@ def test_one_changed_text_is_computed_alone(ask: Any, tmp_path: Path, log: Path)
     assert ask(texts).ended()[0] == 0
     code, told = ask([*texts[:5], "Another text.", *texts[6:]]).ended()
     assert code == 0 and "11 of 12 answers were there" in told, told
-    assert sum(_computed(log).values()) == 13
+    assert sum(computed(log).values()) == 13
 
 
 @pytest.mark.long
@@ -107,7 +101,7 @@ def test_a_fresh_start_computes_everything(ask: Any, log: Path) -> None:
     texts = [QUICK.format(i) for i in range(6)]
     assert ask(texts).ended()[0] == 0
     assert ask(texts, "--fresh").ended()[0] == 0
-    assert set(_computed(log).values()) == {2}
+    assert set(computed(log).values()) == {2}
 
 
 def test_a_text_that_kills_its_worker_is_an_error_and_the_rest_arrives(ask: Any, tmp_path: Path) -> None:
@@ -129,7 +123,7 @@ def test_a_killed_driver_goes_on_where_it_was(ask: Any, tmp_path: Path, log: Pat
     code, told = ask(texts).ended()
     assert code == 0 and "were there from an earlier run" in told, told
     assert _answers(tmp_path / "out").error.isna().all()
-    assert sum(n - 1 for n in _computed(log).values()) <= 4  # the groups in flight, two texts each
+    assert sum(n - 1 for n in computed(log).values()) <= 4  # the groups in flight, two texts each
 
 
 @pytest.mark.long
@@ -150,7 +144,7 @@ def test_whatever_is_killed_every_text_is_answered_once(
     assert code == 0, told
     answers = _answers(tmp_path / "out")
     assert len(answers) == 12 and answers.error.isna().all()
-    assert sum(n - 1 for n in _computed(log).values()) <= 2, told
+    assert sum(n - 1 for n in computed(log).values()) <= 2, told
     cluster.wait(2)
 
 

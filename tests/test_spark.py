@@ -69,23 +69,15 @@ def test_each_worker_process_loads_its_engine_once(spark, job):
 
 
 @pytest.mark.model
-def test_executors_that_see_the_store_keep_their_answers(spark, job, tmp_path):
+@pytest.mark.parametrize("seen", [True, False], ids=["by executors that see the store", "else by the driver"])
+def test_answers_are_kept(spark, job, tmp_path, seen):
+    """Executors that do not see it have another folder of that name, if any: its mark is another one."""
     store = Store.prepared(str(tmp_path))
+    store = store if seen else replace(store, mark="another")
     groups = []
     asked = requests(4, 2)
     list(on_spark.run(spark, asked, job, store=store, watch=worker.Watch(finished=groups.append)))
-    assert [group.kept for group in groups] == [True, True]
-    assert set(store.answers([request.id for request in asked])) == {request.id for request in asked}
-
-
-@pytest.mark.model
-def test_the_driver_keeps_what_executors_cannot(spark, job, tmp_path):
-    """They see another folder of that name, if any: its mark is another one."""
-    store = replace(Store.prepared(str(tmp_path)), mark="another")
-    groups = []
-    asked = requests(4, 2)
-    list(on_spark.run(spark, asked, job, store=store, watch=worker.Watch(finished=groups.append)))
-    assert [group.kept for group in groups] == [False, False]
+    assert [group.kept for group in groups] == [seen, seen]
     assert set(store.answers([request.id for request in asked])) == {request.id for request in asked}
 
 

@@ -242,15 +242,18 @@ def _said(requests: list[Request], starter: Path, setting: Setting, n_ctx: int =
     return {completion.id: completion.text for completion in completions}
 
 
+@pytest.fixture
+def free() -> Iterator[None]:
+    """This process holds no engine, before and after."""
+    worker.close()
+    yield
+    worker.close()
+
+
 @pytest.mark.model
+@pytest.mark.usefixtures("free")
 class TestSameAnswers:
     """What must not matter to greedy answers does not."""
-
-    @pytest.fixture(autouse=True)
-    def free(self) -> Iterator[None]:
-        worker.close()
-        yield
-        worker.close()
 
     @EVERY
     def test_four_tasks_on_one_text_say_what_each_says_alone(self, starter: Path, setting: Setting) -> None:
@@ -305,13 +308,8 @@ class TestSameAnswers:
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("free")
 class TestLoad:
-    @pytest.fixture(autouse=True)
-    def free(self) -> Iterator[None]:
-        worker.close()
-        yield
-        worker.close()
-
     def test_an_engine_that_does_not_fit_is_refused_before_it_is_loaded(
         self, starter: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

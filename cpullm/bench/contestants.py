@@ -17,10 +17,11 @@ from typing import Any
 
 from cpullm.bench import ctranslate, peers
 from cpullm.bench.conditions import Conditions
-from cpullm.engine.engine import Engine, Runner
+from cpullm.engine.engine import Engine
 from cpullm.engine.llama import LlamaModel, LlamaRunner
-from cpullm.engine.sequence import Batch, Entry, Sequence
+from cpullm.engine.sequence import Sequence
 from cpullm.errors import EngineError
+from cpullm.measure import TimedRunner
 from cpullm.options import EngineOptions, Sampling, Setting
 from cpullm.worker import usable_cpus
 
@@ -140,10 +141,10 @@ def answer(model: str, prompts: list[list[int]], new_tokens: int, setting: dict[
     options = EngineOptions(model, "", -(-room // _BLOCK) * _BLOCK, chosen)
     with LlamaModel(model, repack=chosen.repack) as loaded:
         runner = LlamaRunner(loaded, options, chosen.n_threads or usable_cpus())
-        watched = _Watched(runner)
+        watched = TimedRunner(runner)
         engine = Engine(watched)
         list(engine.generate([Sequence([1] * 32, 2, GREEDY, loops=None)]))
-        watched.prefill_seconds = watched.decode_seconds = 0.0
+        watched.start()
         load_seconds = time.perf_counter() - started
         sequences = [Sequence(prompt, new_tokens, GREEDY, loops=None) for prompt in prompts]
         started = time.perf_counter()
@@ -155,36 +156,7 @@ def answer(model: str, prompts: list[list[int]], new_tokens: int, setting: dict[
     return {
         "seconds": seconds,
         "load_seconds": load_seconds,
-        "prefill_seconds": watched.prefill_seconds,
-        "decode_seconds": watched.decode_seconds,
+        "prefill_seconds": watched.prefilling.seconds,
+        "decode_seconds": watched.decoding.seconds,
         "answers": [sequence.tokens for sequence in sequences],
     }
-
-
-class _Watched:
-    """A runner that times the steps of another by their kind, and knows no end token."""
-
-    end_tokens: frozenset[int] = frozenset()
-
-    def __init__(self, runner: Runner) -> None:
-        self.n_seq_max, self.n_ctx, self.n_ubatch = runner.n_seq_max, runner.n_ctx, runner.n_ubatch
-        self.keeps_beginnings = runner.keeps_beginnings
-        self.prefill_seconds = self.decode_seconds = 0.0
-        self._runner = runner
-
-    def enter(self, entry: Entry) -> None:
-        self._runner.enter(entry)
-
-    def release(self, seq_id: int) -> None:
-        self._runner.release(seq_id)
-
-    def decode(self, batch: Batch) -> list[int]:
-        decoding = all(sequence.prefilled for sequence, _ in batch.parts)
-        started = time.perf_counter()
-        tokens = self._runner.decode(batch)
-        seconds = time.perf_counter() - started
-        if decoding:
-            self.decode_seconds += seconds
-        else:
-            self.prefill_seconds += seconds
-        return tokens

@@ -23,7 +23,6 @@ QUESTIONS = {
 _HEAD = "<|im_start|>user\n"
 _TAIL = "\n\n{question}<|im_end|>\n<|im_start|>assistant\n"
 _SPARK_SECONDS = 80.0  # of the job before it is made even: it shall take a minute or more
-_GROUP_WIDTHS = 2  # requests in a group over sequences decoded together, as a plan's groups have by default
 _BLOCK = 256
 
 
@@ -92,7 +91,7 @@ def spark(conditions: Conditions) -> dict[str, Any]:
     prompts = workload.equal_prompts(conditions.model, book, n, n_tokens)
     requests = _requests(conditions, prompts, ["summary"], new_tokens)
     requests = plan.pack(
-        requests, _GROUP_WIDTHS * conditions.setting().n_seq_max * (n_tokens + plan.DECODE_COST * new_tokens)
+        requests, plan.GROUP_WIDTHS * conditions.setting().n_seq_max * (n_tokens + plan.DECODE_COST * new_tokens)
     )
     requests = _even(requests, conditions.n_threads)
     shared = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,7 @@ def answer(requests: Sequence[Request], job: Job, store: Store | None) -> tuple[
         completions, kept = retry.answer(requests, job, store, attempt)
     else:
         completions, kept = list(worker.answer(requests, job)), False
-    executor = f"{socket.gethostname()}:{os.getppid()}"  # the process that all its Python workers come from
+    executor = worker.process_name(os.getppid())  # the process that all its Python workers come from
     return completions, replace(clock.finished(completions, executor, attempt), kept=kept)
 
 

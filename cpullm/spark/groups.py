@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from cpullm import worker
 from cpullm.errors import CpullmError, ModelError
 from cpullm.options import EngineOptions, Job, Place
 from cpullm.records import Completion, Request, columns, row
-from cpullm.spark import executor, partitions
+from cpullm.spark import executor, partitions, placing
 from cpullm.spark.failures import translated
 from cpullm.spark.sessions import local_cpus
 from cpullm.store import Store
@@ -47,17 +46,18 @@ def run(
     """
     if not requests:
         return
+    watch = watch or Watch()
     answers: dict[str, Completion] = {}
     n_sent = 1
     for n_more in reversed(range(_N_JOBS)):
         left = [request for request in requests if request.id not in answers]
         n_before = store.size() if store else 0
-        work = _Work(replace(job, engine=_placed(spark, job.engine, n_sent)), store, watch or Watch())
+        placed = replace(job, engine=_placed(spark, job.engine, n_sent))
         try:
-            answers |= {completion.id: completion for completion in _answered(spark, left, work)}
+            answers |= {completion.id: completion for completion in _answered(spark, left, placed, store, watch)}
             break
         except CpullmError as error:
-            damaged = isinstance(error, ModelError) and n_sent == 1 and work.job.engine.place is Place.SPARK
+            damaged = isinstance(error, ModelError) and n_sent == 1 and placed.engine.place is Place.SPARK
             if n_more == 0 or not (damaged or (store and store.size() > n_before)):
                 raise
             n_sent += damaged  # it was damaged on its way or on a host's disk: Spark brings another copy
@@ -66,16 +66,9 @@ def run(
     yield from worker.exactly_once(requests, answers.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What the requests of one job share."""
-
-    job: Job
-    store: Store | None
-    watch: Watch
-
-
-def _answered(spark: SparkSession, requests: Sequence[Request], work: _Work) -> list[Completion]:
+def _answered(
+    spark: SparkSession, requests: Sequence[Request], job: Job, store: Store | None, watch: Watch
+) -> list[Completion]:
     """One Spark job: a partition for each group, in the groups' order."""
     groups = list(dict.fromkeys(request.group_id for request in requests))
     keys = dict(zip(groups, partitions.keys(len(groups)), strict=True))
@@ -83,7 +76,6 @@ def _answered(spark: SparkSession, requests: Sequence[Request], work: _Work) -> 
     table["place"] = table["group_id"].map(keys).astype("int32")
     frame = spark.createDataFrame(table, f"{Request.SCHEMA}, place int").repartition(len(groups), "place")
     finished: Any = spark.sparkContext.accumulator([], _listing())
-    job, store = work.job, work.store
 
     def answer(table):  # type: ignore[no-untyped-def] # Spark reads type hints, and would look for these on executors
         asked = [Request(*line) for line in table[columns(Request)].itertuples(index=False, name=None)]
@@ -100,8 +92,8 @@ def _answered(spark: SparkSession, requests: Sequence[Request], work: _Work) -> 
         nonlocal shown
         for told, completions in finished.value[shown:]:
             shown += 1
-            work.watch.progress(told.requests, told.prompt_tokens + told.completion_tokens)
-            work.watch.finished(told)
+            watch.progress(told.requests, told.tokens)
+            watch.finished(told)
             if store is not None and not told.kept:
                 store.keep(members[told.group_id], completions)
 
@@ -135,10 +127,7 @@ def _placed(spark: SparkSession, engine: EngineOptions, n_sent: int) -> EngineOp
     name = f"{engine.model_sha256}{f'-{n_sent}' if n_sent > 1 else ''}.gguf"
     if name not in {Path(file).name for file in context.listFiles}:
         named = Path(tempfile.mkdtemp(dir=context._temp_dir), name)
-        try:
-            named.hardlink_to(engine.model)
-        except OSError:  # another file system; a symbolic link will not do, Spark would take the name behind it
-            shutil.copyfile(engine.model, named)
+        placing.link_or_copy(Path(engine.model), named)  # Spark would take the name behind a symbolic link
         context.addFile(str(named))
     return replace(engine, model=name, place=Place.SPARK)
 

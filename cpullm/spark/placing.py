@@ -46,6 +46,14 @@ def on_every_host(path: Path, sha256: str) -> Path:
     return path
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same file under another name if both are on one file system, else a copy."""
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def cache_folder() -> Path:
     """The host's cache, made if need be, this user's alone: what is in it is believed.
 
@@ -135,10 +143,7 @@ def _adopt(shipped: Path, draft: Path) -> None:
     """Spark's copy as the draft: the same file if they are on one disk."""
     if not shipped.exists():  # it was given up for a cached one, which is gone
         raise ModelError(f"{socket.gethostname()} has lost the model that Spark brought: its cache was deleted.")
-    try:
-        draft.hardlink_to(shipped.resolve())
-    except OSError:
-        shutil.copyfile(shipped, draft)
+    link_or_copy(shipped, draft)
 
 
 def _give_up(shipped: Path, cached: Path) -> None:
