@@ -6,14 +6,15 @@ requests of all tasks together.
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from cpullm import plan, tasks
 from cpullm.options import Job
+from cpullm.progress import Bar
 from cpullm.records import Chunk, Completion, Finished, FinishReason, Level, Prompt, Request, Summary
 from cpullm.store import Store
 from cpullm.tasks import TaskPrompts
@@ -30,9 +31,6 @@ class Run(Protocol):
         self, requests: Sequence[Request], job: Job, *, store: Store | None, watch: Watch
     ) -> Iterator[Completion]:
         """One completion for each request; groups that are finished are kept in the store."""
-
-
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
 @dataclass(slots=True)
@@ -59,11 +57,19 @@ class _Question:
 class Merging:
     """One run over all levels. Requests are built here, on the driver; `run` answers them, here or on Spark.
 
-    What the `store` has is not asked again. `finished` are the groups of all levels as they end.
+    What the `store` has is not asked again. `n_engines` says how many engines `run` has at work, now: groups are made
+    for so many. `finished` are the groups of all levels as they end.
     """
 
     def __init__(
-        self, prepared: plan.Plan, vocabulary: LlamaModel, run: Run, progress: bool, store: Store | None = None
+        self,
+        prepared: plan.Plan,
+        vocabulary: LlamaModel,
+        run: Run,
+        n_engines: Callable[[], int] = lambda: 1,
+        *,
+        progress: bool,
+        store: Store | None = None,
     ) -> None:
         self.finished: list[Finished] = []
         self._plan = prepared
@@ -71,6 +77,11 @@ class Merging:
         self._run = run
         self._progress = progress
         self._store = store
+        self._n_engines = n_engines
+        self._kept = store.answers() if store else {}
+        self._overheads: dict[Prompt, int] = {}
+        counted = zip(chain(*prepared.windows), chain(*prepared.window_tokens), strict=True)
+        self._counted = dict(counted)
         self._states = [
             _State(chunk, asked, list(windows))
             for chunk, windows in zip(prepared.chunks, prepared.windows, strict=True)
@@ -107,18 +118,23 @@ class Merging:
         made = [(question, [self._request(question, text) for text in question.texts]) for question in questions]
         # The same text twice is one request: its id is its content.
         unique = {request.id: request for _, requests in made for request in requests}
-        packed = plan.pack(list(unique.values()), self._plan.group_tokens)
+        kept = {request_id: self._kept.pop(request_id) for request_id in unique if request_id in self._kept}
+        left = [request for request_id, request in unique.items() if request_id not in kept]
+        n_engines = self._n_engines() if left else 1
+        packed = plan.pack(left, self._plan.group_tokens, n_engines)
         started = time.monotonic()
-        kept = self._store.answers(unique.keys()) if self._store else {}
         names = tuple(dict.fromkeys(question.state.asked.task.name for question in questions))
         unit = "windows" if level == 0 else f"merges, level {level}"
-        answers = self._answers(packed, kept, f"{unit}, {len(names)} tasks" if len(names) > 1 else unit)
-        new = [completion for request_id, completion in answers.items() if request_id not in kept]
+        label = f"{unit}, {len(names)} tasks" if len(names) > 1 else unit
+        with Bar(label, packed, len(kept), n_engines, self._progress) as bar:
+            watch = Watch(bar.show, self.finished.append)
+            new = list(self._run(packed, self._plan.job, store=self._store, watch=watch))
+        answers = {**kept, **{completion.id: completion for completion in new}}
         for question, requests in made:
             _take(question.state, {request.text: answers[request.id] for request in requests}, requests)
         return Level(
             tasks=names,
-            requests=len(packed),
+            requests=len(unique),
             kept=len(kept),
             groups=len({request.group_id for request in packed}),
             workers=tuple(sorted({completion.worker for completion in new})),
@@ -127,35 +143,22 @@ class Merging:
             seconds=round(time.monotonic() - started, 3),
         )
 
-    def _answers(self, packed: list[Request], kept: dict[str, Completion], unit: str) -> dict[str, Completion]:
-        """All requests' answers: those that were kept, and the others by `run`, in the groups they are packed in."""
-        from tqdm import tqdm
-
-        # On a terminal the bar also shows that time goes on; in a log only that answers came.
-        pause = 0.5 if sys.stderr.isatty() else 10.0
-        started, n_tokens = time.monotonic(), 0
-        with tqdm(
-            total=len(packed), initial=len(kept), desc=unit, disable=not self._progress, unit="", mininterval=pause,
-            bar_format=_BAR,
-        ) as bar:  # fmt: skip
-
-            def show(requests: int, tokens: int) -> None:
-                nonlocal n_tokens
-                n_tokens += tokens
-                bar.set_postfix_str(f"{n_tokens / (time.monotonic() - started):.0f} tokens/s", refresh=False)
-                bar.update(min(requests, len(packed) - bar.n))  # a job begun anew counts some again
-
-            left = [request for request in packed if request.id not in kept]
-            watch = Watch(show, self.finished.append)
-            new = self._run(left, self._plan.job, store=self._store, watch=watch)
-            return {**kept, **{completion.id: completion for completion in new}}
-
     def _request(self, question: _Question, text: str) -> Request:
         prompt, asked, job = question.prompt, question.state.asked, self._plan.job
-        n_tokens = self._vocabulary.count_prompt_tokens(prompt.head, text, prompt.tail)
+        n_tokens = self._overhead(prompt) + self._count(text)
         name, max_tokens = asked.task.name, asked.max_tokens
         request_id = plan.request_id(job.engine, prompt, job.samplings[name], max_tokens, text)
         return Request(request_id, 0, name, prompt.head, text, prompt.tail, n_tokens, max_tokens)
+
+    def _overhead(self, prompt: Prompt) -> int:
+        """Tokens of the wording round a text."""
+        if prompt not in self._overheads:
+            self._overheads[prompt] = self._vocabulary.count_prompt_tokens(prompt.head, "", prompt.tail)
+        return self._overheads[prompt]
+
+    def _count(self, text: str) -> int:
+        """Tokens of a text; windows were counted when they were cut."""
+        return self._counted.get(text) or self._vocabulary.count_tokens(text)
 
 
 def _take(state: _State, answered: dict[str, Completion], requests: list[Request]) -> None:

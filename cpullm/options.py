@@ -72,8 +72,12 @@ class Options:
     )  # fmt: skip
     tuned: bool = _option(True, "use what `cpullm tune` found for the model on this CPU, if it was run")
     group_tokens: int | None = _option(
-        None, "tokens packed into one group, the unit of work of a Spark task; by default twice the requests that one "
-        "engine decodes together", low=256, high=10_000_000,
+        None, "tokens packed into one group at most, about; a group is the work of a Spark task; by default twice the "
+        "requests that one engine decodes together", low=256, high=10_000_000,
+    )  # fmt: skip
+    group_seconds: float | None = _option(
+        None, "on Spark: a group that takes longer, loading the model included, is ended and begun again; by default "
+        "it may take any time", low=1.0, high=1_000_000.0,
     )  # fmt: skip
 
     def __post_init__(self) -> None:
@@ -230,10 +234,11 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the requests of one run share: the engine, and the sampling of each task by its name."""
+    """What the requests of one run share: the engine, the sampling of each task by its name, a group's time limit."""
 
     engine: EngineOptions
     samplings: Mapping[str, Sampling]
+    group_seconds: float | None = None
 
 
 SPLITTERS = ("auto", "chapters", "headings", "paragraphs", "tokens", "regex", "whole")

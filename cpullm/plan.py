@@ -1,7 +1,7 @@
-"""Texts → requests that fit the context → groups of about equal seconds. Pure: no Spark, no llama.cpp, no files.
+"""Texts → requests that fit the context → groups of work for the engines there are. Pure: no Spark, no files.
 
-Groups follow from the requests alone, never from the cluster, so the same job gives the same answers on one executor
-or a hundred.
+An answer depends on its request alone, on no neighbour and no group, so the same job gives the same answers on one
+executor or a hundred, though its groups are others.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ JOINT = "\n\n"  # between texts that are joined
 JOINT_TOKENS = 2
 _CTX_STEP = 256
 GROUP_WIDTHS = 2  # requests in a group over those that an engine decodes together
-_TAPERED = 8  # groups, from which on the last ones are smaller: a small job is for few executors
+# Simulated with 1 to 256 engines, also ones of which some take 1.6 times as long: what is left is dealt out in rounds
+# of a group for each engine, at most three quarters of it, so that early ones find more to do (factoring, Hummel,
+# Schonberg and Flynn 1992); but engines are fuller, and so faster, if all that is left is one group for each.
+_ROUND = 0.75
+_LAST_ROUND = 1.25  # times the size of a group for each engine
 _T = TypeVar("_T")
 
 
@@ -77,9 +81,9 @@ class Plan:
 
     @property
     def group_tokens(self) -> int:
-        """The size of a group: if not given, twice as many requests as an engine decodes together.
+        """The size of a group, about: if not given, twice as many requests as an engine decodes together.
 
-        With fewer the engine is seldom full; with more there is less to spread.
+        With fewer the engine is seldom full; with more there is more to be done again when it is lost.
         """
         share = self.budget
         request = share.overhead_tokens + share.text_tokens + DECODE_COST * share.max_tokens
@@ -147,42 +151,45 @@ def request_id(engine: EngineOptions, prompt: Prompt, sampling: Sampling, max_to
     return digest.hexdigest()
 
 
-def pack(requests: Sequence[Request], group_tokens: int) -> list[Request]:
+def pack(requests: Sequence[Request], group_tokens: int, n_engines: int = 1) -> list[Request]:
     """The requests with `group_id`s, by groups, largest groups first. Requests about one text stay together.
 
-    Texts go longest first into the group that has most room (Graham 1969). The last quarter of a large job's groups are
-    ever smaller ones, which fill the gaps that the others leave when many executors end at different times (factoring,
-    Hummel, Schonberg and Flynn 1992), whatever their number.
+    Texts go longest first into the group that has most room (Graham 1969). Groups are of about `group_tokens`, and
+    smaller where that gives each of `n_engines` its part; those that come last are ever smaller ones, which fill the
+    gaps that the others leave when engines end at different times.
     """
     if not requests:
         return []
     families = texts(requests)
-    groups: list[list[Request]] = []
+    groups: list[list[list[Request]]] = []
     room: list[tuple[float, int]] = []
-    for size in _sizes(sum(map(cost, families)), group_tokens, len(families)):
+    for size in _sizes(sum(map(cost, families)), group_tokens, len(families), n_engines):
         room.append((-size, len(groups)))
         groups.append([])
     for family in families:
         left, place = room[0]
-        groups[place] += family
+        groups[place].append(family)
         heapq.heapreplace(room, (left + cost(family), place))
-    filled = [group for group in groups if group]
-    return [replace(request, group_id=i) for i, group in enumerate(filled) for request in group]
+    filled = sorted(filter(None, groups), key=lambda group: -sum(map(cost, group)))
+    return [replace(request, group_id=i) for i, group in enumerate(filled) for family in group for request in family]
 
 
-def _sizes(total: int, group_tokens: int, n_texts: int) -> list[float]:
-    """How large the groups shall be, largest first: even ones, and those of a large job smaller towards the end."""
-    n = min(n_texts, ceil(total / group_tokens))
-    if n < _TAPERED or n == n_texts:
+def _sizes(total: float, group_tokens: int, n_texts: int, n_engines: int) -> list[float]:
+    """How large the groups shall be."""
+    most = _LAST_ROUND * group_tokens
+    if n_engines == 1 or total <= most * n_engines:
+        n = min(n_texts, n_engines * ceil(total / n_engines / most))
         return [total / n] * n
-    sizes = [float(group_tokens)] * (n * 3 // 4)
-    left, size, least = total - sum(sizes), group_tokens / 2, total / n_texts
-    while size > least and left > 0:
-        n = ceil(left / 2 / size)
+    mean = total / n_texts
+    sizes: list[float] = []
+    while total > mean / 2:
+        size = max(mean, min(group_tokens, _ROUND * total / n_engines))
+        if total <= 2 * mean * n_engines:
+            size = total / min(n_engines, ceil(total / mean))
+        n = min(n_engines, round(total / size) or 1)
         sizes += [size] * n
-        left, size = left - n * size, size / 2
-    n = ceil(max(0.0, left) / least)
-    return sizes + [least] * n
+        total -= n * size
+    return sizes
 
 
 def texts(requests: Iterable[Request]) -> list[list[Request]]:

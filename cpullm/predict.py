@@ -7,11 +7,13 @@ fewer merges.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from cpullm import plan
+from cpullm.rates import Part, Rates
 from cpullm.records import Request
 from cpullm.tasks import TaskPrompts
 
@@ -33,38 +35,22 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """What one group takes: tokens to be prefilled, those shared within it counted once, and new ones at most."""
-
-    prefill_tokens: int
-    new_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """What one engine does when it is full, in tokens per second, and the seconds until it is loaded."""
-
-    prefill: float
-    decode: float
-    load_seconds: float = 0.0
-
-    def seconds(self, group: Group) -> float:
-        """How long a group takes one engine."""
-        return group.prefill_tokens / self.prefill + group.new_tokens / self.decode
-
-
-@dataclass(frozen=True, slots=True)
 class Level:
     """One round of requests: level 0 asks about the windows, each next one merges."""
 
     requests: int
     prompt_tokens: int
-    groups: tuple[Group, ...]
+    groups: tuple[tuple[Part, ...], ...]
+
+    @property
+    def parts(self) -> Iterator[Part]:
+        """All requests."""
+        return chain.from_iterable(self.groups)
 
     @property
     def new_tokens(self) -> int:
         """Of all answers together, at most."""
-        return sum(group.new_tokens for group in self.groups)
+        return sum(part.new_tokens for part in self.parts)
 
 
 @dataclass(slots=True)
@@ -83,10 +69,10 @@ class Vocabulary(Protocol):
         """Tokens of a whole prompt."""
 
 
-def job(prepared: plan.Plan, vocabulary: Vocabulary) -> list[Level]:
-    """The levels of a job that is planned."""
+def job(prepared: plan.Plan, vocabulary: Vocabulary, n_engines: int = 1) -> list[Level]:
+    """The levels of a job that is planned, on so many engines."""
     asked = [_asked(prompts, vocabulary) for prompts in prepared.tasks]
-    return levels(prepared.window_tokens, asked, prepared.budget.text_tokens, prepared.group_tokens)
+    return levels(prepared.window_tokens, asked, prepared.budget.text_tokens, prepared.group_tokens, n_engines)
 
 
 def _asked(prompts: TaskPrompts, vocabulary: Vocabulary) -> Asked:
@@ -101,7 +87,9 @@ def _asked(prompts: TaskPrompts, vocabulary: Vocabulary) -> Asked:
     )
 
 
-def levels(chunks: Sequence[Sequence[int]], asked: Sequence[Asked], text_tokens: int, group_tokens: int) -> list[Level]:
+def levels(
+    chunks: Sequence[Sequence[int]], asked: Sequence[Asked], text_tokens: int, group_tokens: int, n_engines: int = 1
+) -> list[Level]:
     """The levels of a job. `chunks` has the tokens of each chunk's windows, `text_tokens` is the room for text."""
     states = [_State(i, task, list(windows)) for i, windows in enumerate(chunks) for task in asked if windows]
     # Named by its place, a text is the same for all tasks that begin alike.
@@ -115,7 +103,7 @@ def levels(chunks: Sequence[Sequence[int]], asked: Sequence[Asked], text_tokens:
     found = []
     tails = {task.task: task.tail_tokens for task in asked}
     while requests:
-        found.append(_level(plan.pack(requests, group_tokens), tails))
+        found.append(_level(plan.pack(requests, group_tokens, n_engines), tails))
         requests = [request for state in states for request in _merges(state, text_tokens)]
     return found
 
@@ -150,26 +138,30 @@ def _level(requests: list[Request], tails: Mapping[str, int]) -> Level:
     )
 
 
-def _group(requests: list[Request], tails: Mapping[str, int]) -> Group:
-    texts: set[str] = set()
-    prefill_tokens = 0
+def _group(requests: list[Request], tails: Mapping[str, int]) -> tuple[Part, ...]:
+    seen: set[str] = set()
+    parts = []
     for request in requests:
-        prefill_tokens += tails[request.task] if request.text in texts else request.prompt_tokens
-        texts.add(request.text)
-    return Group(prefill_tokens, sum(request.max_tokens for request in requests))
+        prefilled = tails[request.task] if request.text in seen else request.prompt_tokens
+        parts.append(Part(request.prompt_tokens, prefilled, request.max_tokens))
+        seen.add(request.text)
+    return tuple(parts)
 
 
-def seconds(found: Sequence[Level], rates: Rates, n_executors: int) -> float:
-    """How long the levels take on so many executors, each with one engine: one level after the other."""
+def seconds(found: Sequence[Level], rates: Rates, n_engines: int) -> float:
+    """How long the levels take on so many engines: one level after the other."""
     if not any(level.groups for level in found):
         return 0.0
-    return rates.load_seconds + sum(makespan(map(rates.seconds, level.groups), n_executors) for level in found)
+    return rates.load_seconds + sum(makespan(map(rates.seconds, level.groups), n_engines) for level in found)
 
 
-def busy(found: Sequence[Level], rates: Rates, n_executors: int) -> float:
-    """The share of the executors' time in which they work; 1 is the least time possible for so many."""
-    work = sum(rates.seconds(group) for level in found for group in level.groups) + n_executors * rates.load_seconds
-    return work / (n_executors * seconds(found, rates, n_executors)) if work else 1.0
+def least_seconds(found: Sequence[Level], rates: Rates, n_engines: int) -> float:
+    """What no order of the work can beat: the engines always full and all at work, but each level's longest request."""
+    if not any(level.groups for level in found):
+        return 0.0
+    return rates.load_seconds + sum(
+        max(rates.least(level.parts) / n_engines, max(rates.seconds([part]) for part in level.parts)) for level in found
+    )
 
 
 def makespan(lengths: Iterable[float], n_executors: int) -> float:

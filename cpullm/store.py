@@ -16,7 +16,7 @@ import posixpath
 import re
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,12 +63,10 @@ class Store:
             return self._found_mark() == self.mark
         return False
 
-    def answers(self, ids: Collection[str]) -> dict[str, Completion]:
-        """Those of the answers that are there, from all files. A file that is not whole does not count."""
-        wanted = frozenset(ids)
+    def answers(self) -> dict[str, Completion]:
+        """All answers that are there, by their requests' ids. A file that is not whole does not count."""
         with ThreadPoolExecutor(_N_READERS) as readers:
-            read = readers.map(self._read, self._names())
-            return {answer.id: answer for answers in read for answer in answers if answer.id in wanted}
+            return {answer.id: answer for answers in readers.map(self._read, self._names()) for answer in answers}
 
     def answers_of(self, requests: Sequence[Request], *, singly: bool = False) -> dict[str, Completion]:
         """The answers that a group left when it was begun before, also those one by one; few files are looked at."""
@@ -76,11 +74,21 @@ class Store:
         return {answer.id: answer for name in names for answer in self._read(name)}
 
     def keep(self, requests: Sequence[Request], completions: Sequence[Completion]) -> None:
-        """Write what was answered to these requests; errors are not kept, for they may be gone the next time."""
+        """Write what was answered to these requests; errors are not kept, for they may be gone the next time.
+
+        Raises OptionError, naming the folder, where it cannot be written: its disk may be full.
+        """
         answers = [completion for completion in completions if completion.error is None]
-        if answers:
-            lines = [json.dumps({"answers": len(answers)}), *(json.dumps(row(answer)) for answer in answers)]
+        if not answers:
+            return
+        lines = [json.dumps({"answers": len(answers)}), *(json.dumps(row(answer)) for answer in answers)]
+        try:
             self._write(_name(requests), "\n".join([*lines, ""]).encode())
+        except OSError as error:
+            raise OptionError(
+                f"answers cannot be kept in {self.uri} ({_told(error)}). Those that are there are not lost: make room "
+                "or get leave to write there, and give the same command again."
+            ) from error
 
     def size(self) -> int:
         """How many files there are: of answers, and of what was tried; it grows as long as a job gets on."""
@@ -96,24 +104,32 @@ class Store:
             raise OptionError(f"answers in {self.uri} cannot be deleted ({_told(error)}).") from error
 
     def tried(self) -> Counter[str]:
-        """How often a process began with a request alone and did not come to its end, by the request's id."""
+        """How often a process began and did not come to its end, by the name of the group or the request's id."""
         return Counter(name.partition(".")[0] for name in self._listed(_TRYING))
 
     @contextlib.contextmanager
-    def trying(self, request_id: str) -> Iterator[None]:
-        """Leave a mark that this request is being answered, which stays if the process or the engine fails at it."""
-        self._files.create_dir(self._path(_TRYING), recursive=True)
-        mark = posixpath.join(_TRYING, f"{request_id}.{uuid.uuid4().hex}")
-        self._write(mark, b".")
+    def trying(self, name: str) -> Iterator[None]:
+        """Leave a mark that this group or request is being answered; it stays if the process or the engine fails at it.
+
+        Where none can be left, it is tried all the same: another executor may write there.
+        """
+        mark = posixpath.join(_TRYING, f"{name}.{uuid.uuid4().hex}")
+        with contextlib.suppress(OSError):
+            self._files.create_dir(self._path(_TRYING), recursive=True)
+            self._write(mark, b".")
         try:
             yield
         except (KeyboardInterrupt, MachineError):  # no text's fault
-            self._files.delete_file(self._path(mark))
+            self._forget(mark)
             raise
-        self._files.delete_file(self._path(mark))
+        self._forget(mark)
+
+    def _forget(self, mark: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._files.delete_file(self._path(mark))
 
     def _forget_tries(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # not there, or another run writes in it
             self._files.delete_dir(self._path(_TRYING))
 
     @property
@@ -189,10 +205,15 @@ def _write_through(path: str, data: bytes) -> None:
         os.fsync(stream.fileno())
 
 
+def group_name(requests: Iterable[Request]) -> str:
+    """These requests together, by what is asked."""
+    ids = sorted(request.id for request in requests)
+    return hashlib.sha256("".join(ids).encode()).hexdigest()
+
+
 def _name(requests: Iterable[Request]) -> str:
     """The file of what these requests are answered with."""
-    ids = sorted(request.id for request in requests)
-    return hashlib.sha256("".join(ids).encode()).hexdigest() + ".jsonl"
+    return f"{group_name(requests)}.jsonl"
 
 
 @functools.lru_cache(maxsize=8)

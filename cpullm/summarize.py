@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from cpullm.engine.llama import LlamaModel
 
     Source = str | Path | Document | pd.DataFrame | DataFrame | Sequence[Document]
+
+_N_COUNTED = 64  # texts of which the number of tokens is remembered
 
 
 @dataclass(slots=True)
@@ -129,15 +131,16 @@ def prepare(
         asked = _prompts(tasks, options, entry, vocabulary)
         samplings = {task.name: _sampling(task, options, entry, vocabulary) for task in tasks}
         budget = _budget(asked, options, entry, vocabulary)
-        windows = [_windows(chunk, budget, vocabulary) for chunk in chunks]
-        window_tokens = [[vocabulary.count_tokens(window) for window in chunk] for chunk in windows]
+        counted = [_windows(chunk, budget, vocabulary) for chunk in chunks]
+    windows = [[window for window, _ in pieces] for pieces in counted]
+    window_tokens = [[n_tokens for _, n_tokens in pieces] for pieces in counted]
     engine = EngineOptions(
         model=str(resolved.path.resolve()),
         model_sha256=resolved.sha256,
         n_ctx=budget.n_ctx,
         setting=setting,
     )
-    job, date = Job(engine, samplings), tuned.date if tuned else None
+    job, date = Job(engine, samplings, options.group_seconds), tuned.date if tuned else None
     return plan.Plan(chunks, left_out, windows, asked, budget, resolved, job, options, window_tokens, date)
 
 
@@ -191,11 +194,13 @@ def _budget(
     )
 
 
-def _windows(chunk: Chunk, budget: plan.Budget, vocabulary: LlamaModel) -> list[str]:
+def _windows(chunk: Chunk, budget: plan.Budget, vocabulary: LlamaModel) -> list[tuple[str, int]]:
+    """The chunk's windows, each with its tokens."""
     if chunk.error is not None:
         return []
-    cut = splitters.windows(chunk.text, budget.text_tokens, vocabulary.count_tokens)
-    return [window for start, end in cut if not is_blank(window := chunk.text[start:end])]
+    count = lru_cache(_N_COUNTED)(vocabulary.count_tokens)  # who cuts a text has counted the windows, at last
+    cut = splitters.windows(chunk.text, budget.text_tokens, count)
+    return [(window, count(window)) for start, end in cut if not is_blank(window := chunk.text[start:end])]
 
 
 def execute(
@@ -212,7 +217,7 @@ def execute(
     started = time.monotonic()
     prepared = _placed(prepared, spark, model_at)
     with LlamaModel(prepared.model.path, vocab_only=True) as vocabulary:
-        merging = Merging(prepared, vocabulary, _run_on(spark), progress, store)
+        merging = Merging(prepared, vocabulary, *_run_on(spark), progress=progress, store=store)
         try:
             summaries, levels = merging.all()
         finally:
@@ -229,6 +234,8 @@ def _placed(prepared: plan.Plan, spark: SparkSession | None, model_at: str | Non
 
     if spark is not None and not hasattr(spark, "_jsc"):
         raise OptionError("spark is a Spark Connect session, which cannot ship the model; pass a classic SparkSession.")
+    if spark is None and prepared.options.group_seconds is not None:
+        raise OptionError("group_seconds ends a worker of Spark, and there is no Spark session: leave it out.")
     n_engines = 1 if spark is None else on_spark.engines_here(spark)
     if n_engines and model_at is not None:
         raise OptionError(f"model_at {model_at} is for executors elsewhere; here the model is read where it lies.")
@@ -251,9 +258,10 @@ def _placed(prepared: plan.Plan, spark: SparkSession | None, model_at: str | Non
     return replace(prepared, job=replace(prepared.job, engine=engine))
 
 
-def _run_on(spark: SparkSession | None) -> Run:
+def _run_on(spark: SparkSession | None) -> tuple[Run, Callable[[], int]]:
+    """What answers requests, and with how many engines at once."""
     if spark is None:
-        return worker.run
+        return worker.run, lambda: 1
     from cpullm import spark as on_spark
 
-    return partial(on_spark.run, spark)
+    return partial(on_spark.run, spark), partial(on_spark.n_engines, spark)

@@ -6,6 +6,8 @@ Python worker serves one task after another and then keeps its engine; one that 
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import os
 import socket
 import time
@@ -107,6 +109,19 @@ def answer(requests: Sequence[Request], job: Job) -> Iterator[Completion]:
     MachineError, before it is loaded, if the engine does not fit into memory.
     """
     yield from _answered(requests, job, _engine_for(job.engine, check=True))
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """End this process, as if it had crashed, if what is inside takes longer: no code of llama.cpp can be stopped."""
+    if seconds is None:
+        yield
+        return
+    faulthandler.dump_traceback_later(seconds, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _answered(requests: Sequence[Request], job: Job, loaded: _Loaded) -> Iterator[Completion]:

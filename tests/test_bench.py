@@ -268,6 +268,14 @@ class TestParts:
         assert list(report.lines("tasks", told))[-1] == "the same answers: 8 of 8"
 
     @pytest.mark.model
+    def test_plan_holds_predicted_seconds_against_measured_ones(self, quick: Conditions) -> None:
+        told = parts.PARTS["plan"](quick.begun())
+        assert len(told["groups"]) == 2 and all(one["measured"] > 0 < one["predicted"] for one in told["groups"])
+        assert [one["executors"] for one in told["schedules"]] == [1, 8, 64, 1000]
+        assert all(one["ratio"] >= 1 for one in told["schedules"])
+        assert "measured over predicted" in next(iter(report.lines("plan", told)))
+
+    @pytest.mark.model
     def test_growth_measures_every_curve(self, quick: Conditions) -> None:
         told = parts.PARTS["growth"](quick)
         assert set(told["curves"]) == {"tokens per document", "documents", "sequences", "threads"}

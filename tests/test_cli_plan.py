@@ -88,7 +88,7 @@ def test_nothing_is_generated(book: str, capsys: pytest.CaptureFixture[str], mon
 
 def test_json_has_the_same_for_programs(book: str, capsys: pytest.CaptureFixture[str]) -> None:
     record = _json(capsys, book, "--master", "in-process", "--max-tokens", "64")
-    assert (record["units"], record["tasks"], record["rates"], record["seconds"]) == (2, ["summarize"], None, None)
+    assert (record["units"], record["tasks"], record["rates"], record["executors"]) == (2, ["summarize"], None, None)
     windows, merges = record["levels"]  # type: ignore[misc]
     assert windows["requests"] == record["windows"] and windows["new_tokens"] == 64 * windows["requests"]
     assert merges["requests"] == 1
@@ -101,8 +101,22 @@ def test_seconds_follow_from_the_tuned_rates(
     monkeypatch.setattr(tune, "stored", lambda sha256: TUNED)
     record = _json(capsys, book, "--master", "in-process", "--executors", "1")
     tokens = [(level["prompt_tokens"], level["new_tokens"]) for level in record["levels"]]  # type: ignore[attr-defined]
-    expected = 2 + sum(prompt / 100 + new / 10 for prompt, new in tokens)
-    assert record["seconds"] == {"1": pytest.approx(expected, abs=0.1)}
+    requests = sum(level["requests"] for level in record["levels"])  # type: ignore[attr-defined]
+    (one,) = record["executors"]  # type: ignore[misc]
+    # The first token of an answer comes with its prompt.
+    assert one["seconds"] == pytest.approx(2 + sum(prompt / 100 + new / 10 for prompt, new in tokens) - requests / 10)
+
+
+def test_more_executors_take_less_time_down_to_the_longest_request(
+    book: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune, "stored", lambda sha256: TUNED)
+    record = _json(capsys, book, "--master", "in-process", "--window-tokens", "400", "--executors", "1,2,50")
+    one, two, many = record["executors"]  # type: ignore[misc]
+    assert one["seconds"] > two["seconds"] > many["seconds"] == pytest.approx(many["least_seconds"])
+    assert one["groups"] < two["groups"] < many["groups"]
+    assert main(["plan", book, "--master", "in-process", "--window-tokens", "400", "--executors", "1,50"]) == 0
+    assert "executors have nothing to do" in capsys.readouterr().out
 
 
 def test_rates_of_another_setting_are_told_to_be_that(

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from cpullm.errors import MachineError, ModelError
 from cpullm.fetch import file_sha256
 from cpullm.spark import placing
+from tests.cluster import Disk, can_mount
 
 DATA = b"the weights " * 1000
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -99,6 +101,33 @@ class TestFromSpark:
             placing.from_spark(copies[1], SHA256)
 
 
+@pytest.mark.skipif(not can_mount(), reason="a small disk takes root")
+class TestFullDisk:
+    @pytest.fixture(autouse=True)
+    def disk(self, cache: Path) -> Iterator[Disk]:
+        disk = Disk(cache, 1 << 20)
+        disk.mount()
+        disk.fill()
+        yield disk
+        disk.unmount()
+
+    def test_one_line_names_the_host_and_the_folder_and_nothing_half_brought_stays(
+        self, disk: Disk, cache: Path, tmp_path: Path
+    ) -> None:
+        source = _shipped(tmp_path / "it")
+        for place in (lambda: placing.from_spark(source, SHA256), lambda: placing.from_uri(source.as_uri(), SHA256)):
+            with pytest.raises(MachineError, match=r"cannot keep models in .*cache \(No space left on device\)"):
+                place()
+        assert not list(cache.glob(".*")) and source.exists()
+        disk.free()
+        assert placing.from_spark(source, SHA256).read_bytes() == DATA
+
+    def test_a_file_that_is_there_is_taken_where_no_note_of_it_can_be_left(self, tmp_path: Path) -> None:
+        path = _shipped(tmp_path / "here")
+        assert placing.on_every_host(path, SHA256) == path
+        assert placing.on_every_host(path, SHA256) == path
+
+
 class TestOnEveryHost:
     def test_the_right_file_is_taken_where_it_is(self, tmp_path: Path) -> None:
         path = _shipped(tmp_path / "here")
@@ -137,5 +166,5 @@ class TestCache:
     def test_one_that_cannot_be_made_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "file").write_text("")
         monkeypatch.setenv(placing.CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
-        with pytest.raises(MachineError, match=r"cannot keep models in .*set CPULLM_MODEL_CACHE"):
+        with pytest.raises(MachineError, match=r"cannot keep models in .*name another folder with CPULLM_MODEL_CACHE"):
             placing.cache_folder()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cpullm.errors import OptionError
 from cpullm.options import EngineOptions, Options, Sampling, Setting
 from cpullm.plan import DECODE_COST, JOINT_TOKENS, Budget, budget, cost, pack, pack_texts, request_id, texts
+from cpullm.predict import makespan
 from cpullm.records import Prompt, Request
 
 PROMPT = Prompt("<user>", "<assistant>")
@@ -156,44 +157,71 @@ class TestRequestId:
         assert len(request_id(ENGINE, PROMPT, SAMPLING, 8, "half \ud83d")) == 64
 
 
+def _sizes_of_many() -> st.SearchStrategy[list[tuple[int, int]]]:
+    """Prompt and new tokens of some hundred requests."""
+    return st.lists(st.tuples(st.integers(200, 1200), st.integers(8, 160)), min_size=300, max_size=500)
+
+
 class TestPack:
-    @given(_requests(), st.integers(256, 20_000))
-    def test_no_request_is_lost_doubled_or_changed(self, requests: list[Request], group_tokens: int) -> None:
-        packed = pack(requests, group_tokens)
+    @given(_requests(), st.integers(256, 20_000), st.integers(1, 40))
+    def test_no_request_is_lost_doubled_or_changed(self, requests: list[Request], group_tokens: int, n: int) -> None:
+        packed = pack(requests, group_tokens, n)
         assert sorted((replace(request, group_id=0) for request in packed), key=lambda r: r.id) == requests
 
-    @given(_requests(), st.integers(256, 20_000))
-    def test_groups_are_numbered_and_neighbours(self, requests: list[Request], group_tokens: int) -> None:
-        numbers = [request.group_id for request in pack(requests, group_tokens)]
+    @given(_requests(), st.integers(256, 20_000), st.integers(1, 40))
+    def test_groups_are_numbered_neighbours_and_largest_first(
+        self, requests: list[Request], group_tokens: int, n: int
+    ) -> None:
+        packed = pack(requests, group_tokens, n)
+        numbers = [request.group_id for request in packed]
         assert numbers == sorted(numbers)
         assert set(numbers) == set(range(max(numbers, default=-1) + 1))
+        assert _loads(packed) == sorted(_loads(packed), reverse=True)
 
-    @given(_requests(), st.integers(256, 20_000))
-    def test_requests_of_one_text_are_neighbours_in_one_group(self, requests: list[Request], group_tokens: int) -> None:
-        families = _families(pack(requests, group_tokens))
+    @given(_requests(), st.integers(256, 20_000), st.integers(1, 40))
+    def test_requests_of_one_text_are_neighbours_in_one_group(
+        self, requests: list[Request], group_tokens: int, n: int
+    ) -> None:
+        families = _families(pack(requests, group_tokens, n))
         assert len(families) == len({_begins(request) for request in requests})
 
-    @given(_requests().filter(bool), st.integers(1, 7))
-    def test_a_small_jobs_groups_are_balanced(self, requests: list[Request], n_groups: int) -> None:
+    @given(_requests().filter(bool), st.integers(1, 12))
+    def test_a_small_jobs_groups_are_one_for_each_engine_and_balanced(self, requests: list[Request], n: int) -> None:
         """No group got its last, smallest text while another was emptier; Graham's bound follows from it."""
-        group_tokens = ceil(sum(map(cost, _families(pack(requests, 10**9)))) / n_groups)
-        packed = pack(requests, group_tokens)
+        packed = pack(requests, 10**9, n)
         loads = _loads(packed)
-        assert len(loads) == min(len(_families(packed)), ceil(sum(loads) / group_tokens))
+        assert len(loads) == min(n, len(_families(packed)))
         for group_id, load in enumerate(loads):
             last = min(cost(family) for family in _families(packed) if family[0].group_id == group_id)
             assert load - last <= min(loads)
 
-    @given(st.lists(st.tuples(st.integers(200, 1200), st.integers(8, 160)), min_size=300, max_size=500))
+    @given(_sizes_of_many(), st.integers(2, 12))
     @settings(max_examples=20)
-    def test_a_large_jobs_last_groups_are_ever_smaller(self, sizes: list[tuple[int, int]]) -> None:
-        requests = [_request(i, n, m) for i, (n, m) in enumerate(sizes)]
-        group_tokens = sum(cost([request]) for request in requests) // 12
-        loads = _loads(pack(requests, group_tokens))
-        longest = max(map(cost, ([request] for request in requests)))
+    def test_a_large_jobs_groups_are_whole_and_the_last_ones_ever_smaller(
+        self, sizes: list[tuple[int, int]], n: int
+    ) -> None:
+        requests = [_request(i, *size) for i, size in enumerate(sizes)]
+        total, longest = sum(cost([request]) for request in requests), max(cost([request]) for request in requests)
+        group_tokens = total // (4 * n)
+        loads = _loads(pack(requests, group_tokens, n))
         assert max(loads) <= group_tokens + longest
-        assert sum(load > group_tokens / 2 for load in loads) >= 0.5 * sum(loads) / group_tokens
+        assert sum(load > 0.75 * group_tokens for load in loads) >= n
         assert loads[-1] <= 2 * longest
+
+    @given(_sizes_of_many(), st.integers(1, 300))
+    @settings(max_examples=20)
+    def test_no_engine_has_much_more_than_its_part(self, sizes: list[tuple[int, int]], n: int) -> None:
+        requests = [_request(i, *size) for i, size in enumerate(sizes)]
+        loads = _loads(pack(requests, 16 * 1700, n))
+        longest = max(cost([request]) for request in requests)
+        assert makespan(loads, n) <= sum(loads) / n + longest
+
+    @given(_sizes_of_many())
+    @settings(max_examples=20)
+    def test_one_engines_groups_are_even(self, sizes: list[tuple[int, int]]) -> None:
+        requests = [_request(i, *size) for i, size in enumerate(sizes)]
+        loads = _loads(pack(requests, 16 * 1700))
+        assert max(loads) - min(loads) <= max(cost([request]) for request in requests)
 
     def test_the_same_text_behind_another_head_shares_nothing(self) -> None:
         requests = [_request(i, 4000, 8, "text", head) for i, head in enumerate("ab")]
@@ -203,9 +231,11 @@ class TestPack:
         requests = [_request(i, 4000, 400, "text") for i in range(30)]
         assert {request.group_id for request in pack(requests, 256)} == {0}
 
-    @given(st.data(), _requests(), st.integers(256, 20_000))
-    def test_is_the_same_whatever_the_order(self, data: st.DataObject, requests: list[Request], size: int) -> None:
-        assert pack(data.draw(st.permutations(requests)), size) == pack(requests, size)
+    @given(st.data(), _requests(), st.integers(256, 20_000), st.integers(1, 40))
+    def test_is_the_same_whatever_the_order(
+        self, data: st.DataObject, requests: list[Request], size: int, n: int
+    ) -> None:
+        assert pack(data.draw(st.permutations(requests)), size, n) == pack(requests, size, n)
 
     def test_identical_requests_are_both_kept(self) -> None:
         assert len(pack([_request(1, 10, 8), _request(1, 10, 8)], 256)) == 2

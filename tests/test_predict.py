@@ -14,7 +14,8 @@ from cpullm.catalog import ResolvedModel
 from cpullm.merge import Merging
 from cpullm.options import EngineOptions, Job, Options, Sampling
 from cpullm.plan import Budget, Plan
-from cpullm.predict import Asked, Group, Rates
+from cpullm.predict import Asked
+from cpullm.rates import Part, Rates
 from cpullm.records import Chunk, Completion, Prompt, Request
 from cpullm.tasks import Task, TaskPrompts
 
@@ -82,26 +83,37 @@ class TestJob:
 
     def test_a_text_is_prefilled_once_for_two_tasks_of_one_group(self) -> None:
         (level,) = predict.levels([[100]], [Asked("a", "head", 10, 4, 8), Asked("b", "head", 12, 6, 8)], 200, 10_000)
-        assert (level.prompt_tokens, level.groups) == (222, (Group(112 + 4, 16),))
+        assert (level.prompt_tokens, level.groups) == (222, ((Part(112, 112, 8), Part(110, 4, 8)),))
 
     def test_a_text_is_prefilled_anew_for_a_prompt_that_begins_otherwise(self) -> None:
         (level,) = predict.levels([[100]], [Asked("a", "one", 10, 4, 8), Asked("b", "two", 12, 6, 8)], 200, 10_000)
-        assert level.groups == (Group(222, 16),)
+        assert level.groups == ((Part(112, 112, 8), Part(110, 110, 8)),)
 
     def test_answers_too_long_to_be_merged_end_the_levels(self) -> None:
         assert len(predict.levels([[50, 50]], [Asked("a", "h", 10, 4, 60, 10)], 100, 256)) == 1
 
     def test_nothing_to_ask_takes_no_level_and_no_time(self) -> None:
         assert predict.levels([[], []], [Asked("a", "h", 10, 4, 8, 10)], 100, 256) == []
-        assert predict.seconds([], Rates(10, 10, 5), 3) == 0
+        assert predict.seconds([], Rates(1, 0.1, 0.1, load_seconds=5), 3) == 0
 
 
 class TestSeconds:
     def test_levels_follow_each_other_after_one_loading(self) -> None:
-        level = predict.Level(2, 200, (Group(100, 10), Group(100, 10)))
-        rates = Rates(prefill=50, decode=5, load_seconds=3)
-        assert predict.seconds([level, level], rates, 1) == 3 + 4 * (2 + 2)
-        assert predict.seconds([level, level], rates, 2) == 3 + 2 * (2 + 2)
+        level = predict.Level(2, 200, ((Part(100, 100, 11),), (Part(100, 100, 11),)))
+        rates = Rates(1, token=0.02, sequence=0.2, load_seconds=3)
+        assert predict.seconds([level, level], rates, 1) == pytest.approx(3 + 4 * (2 + 2))
+        assert predict.seconds([level, level], rates, 2) == pytest.approx(3 + 2 * (2 + 2))
+
+    @given(
+        shapes=st.lists(st.tuples(st.integers(1, 900), st.integers(1, 160)), min_size=1, max_size=60),
+        n=st.integers(1, 12),
+        group_tokens=st.integers(300, 20_000),
+    )
+    def test_no_packing_beats_the_least(self, shapes: list[tuple[int, int]], n: int, group_tokens: int) -> None:
+        asked = [Asked(f"t{i}", f"h{i}", p, 1, m) for i, (p, m) in enumerate(shapes)]
+        levels = predict.levels([[1]], asked, 2000, group_tokens, n)
+        rates = Rates(4, 0.002, 0.003, 1e-6, 0.01, 1e-6, load_seconds=2.0)
+        assert predict.seconds(levels, rates, n) >= predict.least_seconds(levels, rates, n) * (1 - 1e-9)
 
     @given(lengths=SECONDS, n=st.integers(1, 50))
     def test_a_makespan_is_within_grahams_bounds(self, lengths: list[float], n: int) -> None:

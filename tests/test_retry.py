@@ -55,29 +55,53 @@ def store(tmp_path: Path) -> Store:
     return Store.prepared(str(tmp_path))
 
 
-def _attempts(store: Store, first: int = 0) -> list[Completion]:
+def _attempts(store: Store) -> list[Completion]:
     """Four attempts as Spark makes them; the completions of the first that does not die."""
-    for attempt in range(first, 4):
+    for _ in range(4):
         try:
-            return retry.answer(GROUP, JOB, store, attempt)[0]
+            return retry.answer(GROUP, JOB, store)[0]
         except Death:
             pass
     raise EngineError("four attempts failed")
 
 
+def _die(engine: StandIn, store: Store, deadly: str, times: int) -> None:
+    engine.deadly = deadly
+    for _ in range(times):
+        with pytest.raises(Death):
+            retry.answer(GROUP, JOB, store)
+    engine.deadly = ""
+
+
 def test_a_group_is_kept_when_it_is_done(engine: StandIn, store: Store) -> None:
     retry.answer(GROUP, JOB, store)
-    assert set(store.answers([request.id for request in GROUP])) == {request.id for request in GROUP}
+    assert set(store.answers()) == {request.id for request in GROUP}
 
 
 def test_a_group_whose_result_was_lost_is_not_computed_again(engine: StandIn, store: Store) -> None:
-    first = retry.answer(GROUP, JOB, store, 0)
-    assert retry.answer(GROUP, JOB, store, 1) == first
+    first = retry.answer(GROUP, JOB, store)
+    assert retry.answer(GROUP, JOB, store) == first
     assert engine.calls == ["abc"]
 
 
 def test_a_second_attempt_is_at_the_whole_group(engine: StandIn, store: Store) -> None:
-    retry.answer(GROUP, JOB, store, 1)
+    _die(engine, store, "b", 1)
+    retry.answer(GROUP, JOB, store)
+    assert engine.calls == ["abc", "abc"]
+
+
+def test_a_machine_that_fails_before_it_begins_leaves_the_group_whole(
+    engine: StandIn, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(options: EngineOptions) -> None:
+        raise MachineError("no memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "load", refuse)
+        for _ in range(5):
+            with pytest.raises(MachineError):
+                retry.answer(GROUP, JOB, store)
+    retry.answer(GROUP, JOB, store)
     assert engine.calls == ["abc"]
 
 
@@ -89,7 +113,7 @@ def test_what_kills_the_process_is_an_error_in_the_second_job_and_the_rest_is_an
         _attempts(store)
     completions = {completion.id: completion for completion in _attempts(store)}
     assert [completions[request.id].text for request in GROUP] == ["about a", "", "about c"]
-    assert "died or failed 2 times" in str(completions[GROUP[1].id].error)
+    assert "2 times at this text alone" in str(completions[GROUP[1].id].error)
     assert engine.calls == ["abc", "abc", "a", "b", "b", "c"]
 
 
@@ -105,11 +129,8 @@ def test_two_that_kill_it_are_both_found(engine: StandIn, store: Store) -> None:
 
 def test_one_death_alone_leaves_a_text_its_chance(engine: StandIn, store: Store) -> None:
     """It may have been the machine's: the mark alone is no error."""
-    engine.deadly = "b"
-    with pytest.raises(Death):
-        retry.answer(GROUP, JOB, store, 2)
-    engine.deadly = ""
-    assert all(completion.error is None for completion in retry.answer(GROUP, JOB, store, 3)[0])
+    _die(engine, store, "b", 3)
+    assert all(completion.error is None for completion in retry.answer(GROUP, JOB, store)[0])
 
 
 def test_a_machine_that_cannot_load_marks_no_text(
@@ -120,7 +141,7 @@ def test_a_machine_that_cannot_load_marks_no_text(
 
     monkeypatch.setattr(worker, "load", refuse)
     with pytest.raises(MachineError):
-        retry.answer(GROUP, JOB, store, 2)
+        retry.answer(GROUP, JOB, store)
     assert not store.tried()
 
 
@@ -130,6 +151,19 @@ def test_answers_that_cannot_be_kept_are_given_all_the_same(
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Store, "keep", refuse)
+    monkeypatch.setattr(Store, "_write", refuse)
     completions, kept = retry.answer(GROUP, JOB, store)
     assert len(completions) == 3 and not kept
+
+
+def test_a_text_is_tried_alone_where_no_mark_can_be_left(
+    engine: StandIn, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    _die(engine, store, "b", 2)
+    engine.calls.clear()
+    monkeypatch.setattr(Store, "_write", refuse)
+    completions, kept = retry.answer(GROUP, JOB, store)
+    assert engine.calls == ["a", "b", "c"] and all(completion.error is None for completion in completions) and not kept

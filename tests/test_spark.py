@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,8 +16,9 @@ from cpullm import spark as on_spark
 from cpullm.errors import EngineError, InputError, MachineError, OptionError
 from cpullm.options import EngineOptions, Job, Sampling, Setting
 from cpullm.records import Prompt, Request
-from cpullm.spark import failures, groups
+from cpullm.spark import failures, groups, sessions
 from cpullm.store import Store
+from tests.cluster import STANDIN, Disk, can_mount
 
 SENTENCE = "Number {}: the miller of Oakford sold his blue boat to Ann Pell for nine pounds on the third of May."
 SHORT = {"max_tokens": 8, "n_seq_max": 2, "n_threads": 1}
@@ -78,7 +81,56 @@ def test_answers_are_kept(spark, job, tmp_path, seen):
     asked = requests(4, 2)
     list(on_spark.run(spark, asked, job, store=store, watch=worker.Watch(finished=groups.append)))
     assert [group.kept for group in groups] == [seen, seen]
-    assert set(store.answers([request.id for request in asked])) == {request.id for request in asked}
+    assert set(store.answers()) == {request.id for request in asked}
+
+
+@pytest.mark.model
+@pytest.mark.skipif(not can_mount(), reason="a small disk takes root")
+def test_what_executors_have_no_room_for_is_kept_by_the_driver(spark, job, tmp_path):
+    disk = Disk(tmp_path / "disk", 1 << 20)
+    disk.mount()
+    try:
+        store = Store.prepared(str(disk.folder / "answers"))
+        disk.fill()
+        groups = []
+
+        def finished(group):
+            groups.append(group)
+            disk.free()
+
+        asked = requests(4, 1)
+        list(on_spark.run(spark, asked, job, store=store, watch=worker.Watch(finished=finished)))
+        assert [group.kept for group in groups] == [False]
+        assert set(store.answers()) == {request.id for request in asked}
+    finally:
+        disk.unmount()
+
+
+@pytest.mark.model
+@pytest.mark.skipif(not can_mount(), reason="a small disk takes root")
+def test_a_driver_without_room_says_so_once_and_asks_nothing_again(spark, job, tmp_path, capsys):
+    disk = Disk(tmp_path / "disk", 1 << 20)
+    disk.mount()
+    try:
+        store = Store.prepared(str(disk.folder / "answers"))
+        kept = requests(6, 3)
+        store.keep(kept[:2], list(worker.answer(kept[:2], job)))
+        disk.fill()
+        with pytest.raises(OptionError, match=r"answers cannot be kept in .*No space left"):
+            list(on_spark.run(spark, kept[2:], job, store=store))
+        assert "asked for again" not in capsys.readouterr().err
+        assert set(store.answers()) == {request.id for request in kept[:2]}
+    finally:
+        disk.unmount()
+
+
+@pytest.mark.parametrize("name", ["spark.task.maxFailures", "spark.excludeOnFailure.enabled"])
+def test_who_sets_how_often_a_task_is_tried_sets_all_of_it(name, monkeypatch):
+    """Spark does not start where they do not fit one another."""
+    monkeypatch.setattr(sessions, "_given", lambda: {name: "3"})
+    assert not [left for left in sessions._unset(sessions._CLUSTER) if "Failure" in left]
+    monkeypatch.setattr(sessions, "_given", dict)
+    assert sessions._unset(sessions._CLUSTER) == sessions._CLUSTER
 
 
 @pytest.mark.model
@@ -164,6 +216,40 @@ def test_a_worker_that_is_killed_names_memory_and_what_to_do(spark, job, monkeyp
 )
 def test_an_executor_that_is_killed_does_too(told):
     assert "memory ran out there" in str(failures.translated(RuntimeError(f"Job aborted: {told}")))
+
+
+def test_a_full_disk_is_told_with_its_host():
+    told = "Lost task 0.3 in stage 0.0 (TID 4) (worker7 executor 1): java.io.IOException: No space left on device\n\tat"
+    assert "The disk of worker7 is full" in str(failures.translated(RuntimeError(f"Job aborted: {told}")))
+
+
+def test_a_job_that_the_master_gave_up_says_what_to_look_at():
+    told = "Job aborted due to stage failure: Master removed our application: FAILED"
+    assert "see the workers' logs" in str(failures.translated(RuntimeError(told)))
+
+
+def test_what_a_task_failed_of_is_told_when_no_executor_is_left_for_it():
+    told = (
+        "Job aborted due to stage failure: \nAborting TaskSet 2.0 because task 0 (partition 0)\ncannot run anywhere "
+        "due to node and executor excludeOnFailure.\nMost recent failure:\nLost task 0.4 in stage 2.0 (TID 9) (worker7 "
+        "executor 1): java.lang.OutOfMemoryError: Java heap space\n\nExcludeOnFailure behavior can be configured."
+    )
+    assert str(failures.translated(RuntimeError(told))).endswith("OutOfMemoryError: Java heap space")
+
+
+@pytest.mark.model
+def test_on_one_machine_too_a_text_that_kills_its_worker_is_an_error_and_the_rest_arrives(tmp_path, starter):
+    texts = ["A text about a clock.", "A text.\nDIE", "A text about another clock."]
+    pd.DataFrame({"id": range(3), "text": texts}).to_csv(tmp_path / "texts.csv", index=False)
+    ended = subprocess.run(
+        [sys.executable, "-m", "cpullm.cli", "summarize", str(tmp_path / "texts.csv"), "--model", str(starter),
+         "--master", "local[1]", "--out", str(tmp_path / "out"), "--max-tokens", "16", "--no-tuned"],
+        env={**os.environ, "PYTHONPATH": str(STANDIN), "STANDIN_LOG": str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    errors = pd.read_parquet(tmp_path / "out" / "summaries.parquet").error
+    assert errors[[0, 2]].isna().all() and "2 times at this text alone" in errors[1]
+    assert "\tat " not in ended.stderr  # no stack of Java's
 
 
 def test_an_answer_too_few_stops_the_run(spark, job, monkeypatch):

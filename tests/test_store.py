@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from cpullm.errors import MachineError, OptionError
 from cpullm.records import Completion, Request
 from cpullm.store import Store
+from tests.cluster import Disk, can_mount
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ A, B, C = map(_request, "abc")
 class TestKeep:
     def test_what_was_kept_is_found_by_its_ids(self, store: Store) -> None:
         store.keep([A, B], [_completion(A, "one"), _completion(B, "two")])
-        assert {key: answer.text for key, answer in store.answers([A.id, B.id, C.id]).items()} == {
+        assert {key: answer.text for key, answer in store.answers().items()} == {
             A.id: "one", B.id: "two"
         }  # fmt: skip
 
@@ -48,7 +49,7 @@ class TestKeep:
         text = text.encode("utf-8", "replace").decode()
         store = Store.prepared(str(tmp_path_factory.mktemp("any")))
         store.keep([A], [_completion(A, text)])
-        assert store.answers([A.id])[A.id].text == text
+        assert store.answers()[A.id].text == text
 
     def test_a_group_kept_twice_is_there_once(self, store: Store) -> None:
         for _ in range(2):
@@ -57,7 +58,7 @@ class TestKeep:
 
     def test_errors_are_not_kept(self, store: Store) -> None:
         store.keep([A, B], [_completion(A), _completion(B, "", "it failed")])
-        assert set(store.answers([A.id, B.id])) == {A.id}
+        assert set(store.answers()) == {A.id}
 
     def test_a_group_finds_what_it_left_together_or_one_by_one(self, store: Store) -> None:
         store.keep([A, B], [_completion(A), _completion(B)])
@@ -71,20 +72,20 @@ class TestKeep:
         store.keep([A, B], [_completion(A), _completion(B)])
         (file,) = Path(store.uri).glob("*.jsonl")
         file.write_bytes(file.read_bytes()[:keep_bytes])
-        assert store.answers([A.id, B.id]) == {}
+        assert store.answers() == {}
 
     def test_a_file_of_one_line_less_does_not_count(self, store: Store) -> None:
         store.keep([A, B], [_completion(A), _completion(B)])
         (file,) = Path(store.uri).glob("*.jsonl")
         file.write_text("\n".join(file.read_text().splitlines()[:-1]))
-        assert store.answers([A.id]) == {}
+        assert store.answers() == {}
 
     def test_no_draft_stays_when_the_disk_is_full(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(descriptor: int) -> None:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OptionError, match="No space left"):
             store.keep([A], [_completion(A)])
         assert [path.name for path in Path(store.uri).iterdir()] == ["STORE"]
 
@@ -95,7 +96,7 @@ class TestKeep:
             writer.start()
         for writer in writers:
             writer.join()
-        assert store.answers([A.id])[A.id].text == "x" * 100_000
+        assert store.answers()[A.id].text == "x" * 100_000
         assert len(list(Path(store.uri).iterdir())) == 2
 
     def test_it_grows_with_what_is_kept_and_what_is_tried(self, store: Store) -> None:
@@ -109,7 +110,7 @@ class TestKeep:
     def test_forgotten_answers_are_gone(self, store: Store) -> None:
         store.keep([A], [_completion(A)])
         store.clear()
-        assert store.answers([A.id]) == {}
+        assert store.answers() == {}
 
     def test_files_of_others_stay(self, store: Store) -> None:
         other = Path(store.uri, "corpus.jsonl")
@@ -174,6 +175,40 @@ class TestRefused:
             Store.prepared("nope://x")
 
 
+@pytest.mark.skipif(not can_mount(), reason="a small disk takes root")
+class TestFullDisk:
+    @pytest.fixture
+    def disk(self, tmp_path: Path) -> Iterator[Disk]:
+        disk = Disk(tmp_path / "disk", 1 << 20)
+        disk.mount()
+        yield disk
+        disk.unmount()
+
+    def test_one_line_names_the_folder_and_nothing_half_written_stays(self, disk: Disk) -> None:
+        store = Store.prepared(str(disk.folder / "answers"))
+        store.keep([A], [_completion(A, "one")])
+        disk.fill()
+        before = sorted(Path(store.uri).iterdir())
+        with pytest.raises(OptionError, match=r"cannot be kept in .*answers \(No space left on device\)\. Those that"):
+            store.keep([B], [_completion(B, "two")])
+        assert sorted(Path(store.uri).iterdir()) == before
+        assert store.answers()[A.id].text == "one"
+
+    def test_with_room_again_it_is_kept(self, disk: Disk) -> None:
+        store = Store.prepared(str(disk.folder / "answers"))
+        disk.fill()
+        with pytest.raises(OptionError):
+            store.keep([A], [_completion(A)])
+        disk.free()
+        store.keep([A], [_completion(A)])
+        assert set(store.answers()) == {A.id}
+
+    def test_a_folder_that_is_full_from_the_start_is_named(self, disk: Disk) -> None:
+        disk.fill()
+        with pytest.raises(OptionError, match=r"answers cannot be kept in .*No space left"):
+            Store.prepared(str(disk.folder / "answers"))
+
+
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """The address of a bucket on a server of this machine that speaks S3."""
@@ -197,10 +232,10 @@ class TestS3:
         store.keep([C], [_completion(C, "three")])
         again = Store.prepared(s3)
         assert again == store and again.is_seen()
-        assert {answer.text for answer in again.answers([A.id, B.id, C.id]).values()} == {"one", "two", "three"}
+        assert {answer.text for answer in again.answers().values()} == {"one", "two", "three"}
         assert set(again.answers_of([A, B])) == {A.id, B.id}
         again.clear()
-        assert again.answers([A.id, B.id, C.id]) == {}
+        assert again.answers() == {}
 
     def test_what_did_not_come_to_its_end_is_counted(self, s3: str) -> None:
         store = Store.prepared(s3)

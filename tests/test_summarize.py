@@ -15,6 +15,7 @@ import pytest
 import cpullm
 from cpullm import Document, InputError, ModelError, OptionError, Result, Summary, Task, summarize, worker
 from cpullm import tasks as all_tasks
+from cpullm.engine.llama import LlamaModel
 from cpullm.options import Job, Options, Sampling
 from cpullm.records import Chunk, Completion, Request, columns
 from cpullm.store import Store
@@ -318,6 +319,24 @@ class TestTasks:
         samplings = prepared.job.samplings
         assert samplings["warm"] == Sampling(temperature=0.7, top_p=0.9)
         assert samplings["yes_no"] == Sampling(top_p=0.9, grammar='root ::= "yes" | "no"')
+
+    @pytest.mark.parametrize("repeats", [1, 20])
+    def test_no_window_is_counted_again_once_texts_are_cut(
+        self, starter: Path, monkeypatch: pytest.MonkeyPatch, repeats: int
+    ) -> None:
+        counted: list[str] = []
+        count = LlamaModel.count_tokens
+
+        def noted(model: LlamaModel, text: str) -> int:
+            counted.append(text)
+            return count(model, text)
+
+        monkeypatch.setattr(LlamaModel, "count_tokens", noted)
+        text = PARAGRAPH * repeats
+        chunk = Chunk("a", 0, (), "", "body", 1, 0, len(text), text)
+        plan = prepare([chunk], tasks=[self.YES_NO], model=starter, options=Options(window_tokens=250))
+        assert len(plan.windows[0]) >= repeats / 5
+        assert [counted.count(window) for window in plan.windows[0]] == [1] * len(plan.windows[0])
 
     def test_a_wording_that_begins_otherwise_is_known_not_to_share_the_texts(self, starter: Path) -> None:
         chunk = Chunk("a", 0, (), "", "body", 1, 0, 5, "Text.")

@@ -341,3 +341,17 @@ class TestLoad:
             _said(requests, starter, setting)
             assert worker._loaded is not None
             assert (worker._loaded is before) == (before is not None and before.options.setting == setting)
+
+
+class TestTimeLimit:
+    @staticmethod
+    def _process(inside: str) -> subprocess.CompletedProcess[str]:
+        code = f"import time\nfrom cpullm import worker\nwith worker.time_limit(0.5):\n    {inside}\ntime.sleep(1)"
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+
+    def test_a_process_that_takes_longer_is_ended_and_says_where_it_was(self) -> None:
+        ended = self._process("time.sleep(60)")
+        assert ended.returncode != 0 and "Timeout" in ended.stderr and "line 4" in ended.stderr
+
+    def test_one_that_is_in_time_goes_on(self) -> None:
+        assert self._process("pass").returncode == 0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cpullm.bench import compare, jobs, machine, split
+from cpullm.bench import compare, jobs, machine, prediction, split
 from cpullm.bench.conditions import Conditions, facts, say
 from cpullm.errors import OptionError
 from cpullm.gguf import write_text
@@ -25,6 +25,7 @@ RATIOS_OF = {
     ),
     "tasks": ("four_tasks",),
     "spark": ("spark_overhead",),
+    "plan": ("group_seconds", "schedule_64", "schedule_1000"),
     "machine": ("gemm_fraction_7b", "bandwidth_fraction_7b"),
 }
 RATIOS = tuple(ratio for ratios in RATIOS_OF.values() for ratio in ratios)
@@ -36,6 +37,7 @@ PARTS: dict[str, Callable[[Conditions], dict[str, Any]]] = {
     "compare": compare.measure,
     "tasks": jobs.tasks,
     "spark": jobs.spark,
+    "plan": prediction.measure,
     "machine": machine.efficiency,
     "growth": machine.growth,
 }

@@ -86,6 +86,23 @@ def _runs(runs: dict[str, list[Record]]) -> Iterator[str]:
         yield f"{name:12} " + "  ".join(f"{run['seconds']:8.2f}" for run in given) + " s"
 
 
+def _plan(told: Record) -> Iterator[str]:
+    groups = told["groups"]
+    yield f"seconds of groups, measured over predicted: {told['within_15_percent']} of {len(groups)} within 15 %"
+    rows: list[tuple[str, ...]] = [("requests", "tokens in", "new each", "predicted", "measured", "ratio")]
+    for one in groups:
+        figures = (f"{one['predicted']:.2f}", f"{one['measured']:.2f}", f"{one['measured'] / one['predicted']:.2f}")
+        rows.append((str(one["requests"]), str(one["prompt_tokens"]), str(one["new_tokens"]), *figures))
+    yield from aligned(rows)
+    rows = [("simulated", "executors", "requests", "groups", "seconds", "the least", "ratio")]
+    for one in told["schedules"]:
+        counts = (str(one["executors"]), str(one["requests"]), str(one["groups"]))
+        rows.append(
+            (one["what"], *counts, f"{one['seconds']:.1f}", f"{one['least_seconds']:.1f}", f"{one['ratio']:.3f}")
+        )
+    yield from aligned(rows)
+
+
 def _machine(told: Record) -> Iterator[str]:
     rows: list[tuple[str, ...]] = [
         ("", "prefill t/s", "GFLOP/s", "of fp32 product", "decode t/s", "GB/s", "of memory reads", "peak MB")
@@ -123,6 +140,7 @@ _TABLES: dict[str, Callable[[Record], Iterator[str]]] = {
     "compare": _compare,
     "tasks": _tasks,
     "spark": _spark,
+    "plan": _plan,
     "machine": _machine,
     "growth": _growth,
 }

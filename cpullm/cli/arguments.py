@@ -75,6 +75,13 @@ def hygiene(arguments: argparse.Namespace) -> Hygiene | None:
     return asked if arguments.clean else None
 
 
+def master(arguments: argparse.Namespace) -> str:
+    """The Spark master asked for: the flag's, else the one that spark-submit was given, else this machine."""
+    from cpullm import spark
+
+    return getattr(arguments, "master", None) or spark.submitted_master() or LOCAL_MASTER
+
+
 def columns(arguments: argparse.Namespace) -> dict[str, Any]:
     """The columns of tables, as keywords."""
     return {"id_column": getattr(arguments, "id_column", None), "text_column": arguments.text_column}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from cpullm.cli import arguments as shared
@@ -44,29 +44,45 @@ def _plan(arguments: argparse.Namespace) -> int:
 
     # Of the flags that a run has, this only says where it would run.
     arguments.quiet = arguments.quiet or arguments.json
+    arguments.master = shared.master(arguments)
     with ExitStack() as stack:
         prepared, dropped = summarize.planned(arguments, summarize.Session(arguments.master, stack))
         vocabulary = stack.enter_context(LlamaModel(prepared.model.path, vocab_only=True))
-        levels = predict.job(prepared, vocabulary)
+        spread = {n: predict.job(prepared, vocabulary, n) for n in arguments.executors}
     tuned = tune.stored(prepared.model.sha256) if prepared.tuned_on else None
-    rates = _rates(tuned) if tuned else None
-    times = {n: predict.seconds(levels, rates, n) for n in arguments.executors} if rates else {}
-    busy = {n: predict.busy(levels, rates, n) for n in times} if rates else {}
+    rates = tuned.rates if tuned else None
+    levels = next(iter(spread.values()))
+    times = [_Time.of(n, on, rates) for n, on in spread.items()] if rates else []
     need, refusal, free = _memory(prepared, arguments.master)
     if arguments.json:
-        print(json.dumps(_record(prepared, levels, rates, times, busy) | _memory_record(need, free, refusal), indent=1))
+        print(json.dumps(_record(prepared, levels, rates, times) | _memory_record(need, free, refusal), indent=1))
     else:
         lines = [summarize.plan_lines(arguments, prepared, dropped), "", *_level_lines(levels), ""]
-        lines += _time_lines(times, busy, levels) if rates else [NO_RATES.format(model=arguments.model)]
+        lines += _time_lines(times, levels) if rates else [NO_RATES.format(model=arguments.model)]
         lines += [OTHER] if tuned and not _as_tuned(prepared, tuned) else []
         print("\n".join([*lines, "", *_memory_lines(prepared, need, free, refusal)]))
     return 0 if refusal is None else 1
 
 
-def _rates(tuned: Any) -> Any:
-    from cpullm import predict
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """What so many executors make of the job: its groups, its seconds, and those that no order of the work can beat."""
 
-    return predict.Rates(tuned.prefill_tokens_per_second, tuned.decode_tokens_per_second, tuned.load_seconds)
+    executors: int
+    groups: int
+    seconds: float
+    least_seconds: float
+
+    @classmethod
+    def of(cls, executors: int, levels: list[Any], rates: Any) -> _Time:
+        from cpullm import predict
+
+        return cls(
+            executors,
+            sum(len(level.groups) for level in levels),
+            predict.seconds(levels, rates, executors),
+            predict.least_seconds(levels, rates, executors),
+        )
 
 
 def _as_tuned(prepared: Any, tuned: Any) -> bool:
@@ -96,26 +112,26 @@ def _memory(prepared: Any, master: str) -> tuple[Any, str | None, int | None]:
 
 
 def _level_lines(levels: list[Any]) -> list[str]:
-    rows = [
-        (_name(i), level.requests, len(level.groups), level.prompt_tokens, level.new_tokens)
-        for i, level in enumerate(levels)
-    ]
+    rows = [(_name(i), level.requests, level.prompt_tokens, level.new_tokens) for i, level in enumerate(levels)]
     if len(rows) > 1:
         rows.append(("all", *(sum(column) for column in list(zip(*rows, strict=True))[1:])))
-    head = f"{'':18} {'requests':>9} {'groups':>7} {'prompt tokens':>14} {'new tokens, at most':>20}"
-    return [head, *(f"{name:18} {n:>9} {groups:>7} {prompt:>14} {new:>20}" for name, n, groups, prompt, new in rows)]
+    head = f"{'':18} {'requests':>9} {'prompt tokens':>14} {'new tokens, at most':>20}"
+    return [head, *(f"{name:18} {n:>9} {prompt:>14} {new:>20}" for name, n, prompt, new in rows)]
 
 
 def _name(level: int) -> str:
     return "windows" if level == 0 else f"merges, level {level}"
 
 
-def _time_lines(times: dict[int, float], busy: dict[int, float], levels: list[Any]) -> list[str]:
-    widest = max((len(level.groups) for level in levels), default=0)
-    lines = [f"{'executors':>18} {'at most':>12} {'busy':>6}"]
-    lines += [f"{n:>18} {_duration(seconds):>12} {busy[n]:>6.0%}" for n, seconds in times.items()]
-    if max(times) > widest:
-        lines.append(f"more than {widest} executors have nothing to do; smaller --group-tokens make more groups")
+def _time_lines(times: list[_Time], levels: list[Any]) -> list[str]:
+    widest = max((level.requests for level in levels), default=0)
+    lines = [f"{'executors':>18} {'groups':>9} {'at most':>9} {'the least for so many':>22}"]
+    lines += [
+        f"{time.executors:>18} {time.groups:>9} {_duration(time.seconds):>9} {_duration(time.least_seconds):>22}"
+        for time in times
+    ]
+    if max(time.executors for time in times) > widest:
+        lines.append(f"more than {widest} executors have nothing to do")
     return lines
 
 
@@ -149,9 +165,7 @@ def _memory_lines(prepared: Any, need: Any, free: int | None, refusal: str | Non
     ]
 
 
-def _record(
-    prepared: Any, levels: list[Any], rates: Any, times: dict[int, float], busy: dict[int, float]
-) -> dict[str, Any]:
+def _record(prepared: Any, levels: list[Any], rates: Any, times: list[_Time]) -> dict[str, Any]:
     return {
         "units": len(prepared.chunks),
         "windows": prepared.n_windows,
@@ -164,15 +178,13 @@ def _record(
         "levels": [
             {
                 "requests": level.requests,
-                "groups": len(level.groups),
                 "prompt_tokens": level.prompt_tokens,
                 "new_tokens": level.new_tokens,
             }
             for level in levels
         ],
         "rates": asdict(rates) if rates else None,
-        "seconds": {str(n): round(seconds, 1) for n, seconds in times.items()} or None,
-        "busy": {str(n): round(share, 4) for n, share in busy.items()} or None,
+        "executors": [asdict(time) for time in times] or None,
     }
 
 

@@ -47,8 +47,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=argparse.SUPPRESS, help="take the first N units only")
     parser.add_argument(
         "--master",
-        default=shared.LOCAL_MASTER,
-        help=f"local[*], local[N], spark://HOST:PORT, yarn, k8s://URL, or {shared.IN_PROCESS} for no Spark at all",
+        default=argparse.SUPPRESS,
+        help=f"local[*], local[N], spark://HOST:PORT, yarn, k8s://URL, or {shared.IN_PROCESS} for no Spark at all "
+        f"(default: the one that spark-submit was given, or {shared.LOCAL_MASTER})",
     )
     parser.add_argument("--out", default="summaries/SOURCE", help="folder for summaries.parquet, .md and run.json")
     parser.add_argument(
@@ -83,6 +84,7 @@ def _summarize(arguments: argparse.Namespace) -> int:
 
     out = Path(arguments.out.replace("SOURCE", Path(arguments.source).stem))
     show = not arguments.quiet
+    arguments.master = shared.master(arguments)
     with ExitStack() as stack:
         session = Session(arguments.master, stack)
         prepared, dropped = planned(arguments, session, lambda: report.check_folder(out))

@@ -6,6 +6,7 @@ Written against the low-level bindings, because `llama_cpp.Llama` holds one sequ
 from __future__ import annotations
 
 import ctypes
+import functools
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from cpullm.engine.sequence import Batch, Entry, Sequence
 from cpullm.errors import EngineError, MachineError, ModelError
 from cpullm.options import EngineOptions, Setting
 
+_N_WORDINGS = 64
 GGML_TYPES = {"f16": c.GGML_TYPE_F16, "q8_0": c.GGML_TYPE_Q8_0}
 DECODE_ERRORS = {
     1: "no room in the KV cache for the batch",
@@ -52,6 +54,8 @@ class LlamaModel:
         self.path = path
         self._vocab: Any = c.llama_model_get_vocab(self._model)
         self.n_vocab: int = c.llama_vocab_n_tokens(self._vocab)
+        # Prompts differ in their texts; what stands round those is the same for thousands.
+        self._wording = functools.lru_cache(_N_WORDINGS)(functools.partial(self.tokenize, special=True))
 
     @property
     def n_ctx_train(self) -> int:
@@ -114,11 +118,11 @@ class LlamaModel:
 
     def tokenize_prompt(self, head: str, text: str, tail: str) -> tuple[list[int], list[int], list[int]]:
         """Token ids of a prompt's three parts: the text between head and tail as plain data, one BOS at most."""
-        tokens = self.tokenize(head, special=True)
+        tokens = list(self._wording(head))
         bos = c.llama_vocab_bos(self._vocab)
         if c.llama_vocab_get_add_bos(self._vocab) and tokens[:1] != [bos]:
             tokens.insert(0, bos)
-        return tokens, self.tokenize(text, special=False), self.tokenize(tail, special=True)
+        return tokens, self.tokenize(text, special=False), list(self._wording(tail))
 
     def count_prompt_tokens(self, head: str, text: str, tail: str) -> int:
         """Tokens of a whole prompt."""

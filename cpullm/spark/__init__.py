@@ -4,7 +4,8 @@ from cpullm.spark.documents import Reading, read_files, split_documents, split_f
 from cpullm.spark.failures import readable_errors, translated
 from cpullm.spark.groups import run
 from cpullm.spark.hygiene import Cleaned, clean, clean_documents, summary_lines
-from cpullm.spark.sessions import JAVA_NEEDED, check_java, engines_here, local_cpus, session
+from cpullm.spark.sessions import JAVA_NEEDED, check_java, local_cpus, session, submitted_master
+from cpullm.spark.slots import engines_here, n_engines
 
 __all__ = [
     "JAVA_NEEDED",
@@ -15,6 +16,7 @@ __all__ = [
     "clean_documents",
     "engines_here",
     "local_cpus",
+    "n_engines",
     "read_files",
     "readable_errors",
     "run",
@@ -22,6 +24,7 @@ __all__ = [
     "split_documents",
     "split_files",
     "split_table",
+    "submitted_master",
     "summary_lines",
     "translated",
 ]

@@ -14,6 +14,9 @@ _KILLED = re.compile(
     r"Python worker exited unexpectedly|exceeding \w* ?memory limits|containers exceeding thresholds"
     r"|OOMKilled|exit(?:ed with)? code:? 137"
 )
+_DISK_FULL = re.compile(r"\((\S+) executor \w+\): .*No space left on device")
+# What a task failed of that no other executor is left for; Spark's first line does not say it then.
+_LOST = re.compile(r"^Lost task .+", re.MULTILINE)
 
 
 @contextmanager
@@ -35,6 +38,11 @@ def translated(error: Exception) -> CpullmError:
         name, message = ours[-1]
         kind: type[CpullmError] = getattr(cpullm.errors, name, EngineError)
         return kind(message)
+    if full := _DISK_FULL.search(text):
+        return MachineError(
+            f"The disk of {full[1]} is full, where Spark puts the model and files of its own: make room there, or name "
+            "another folder (spark.local.dir; SPARK_LOCAL_DIRS and SPARK_WORKER_DIR of a standalone worker)."
+        )
     missing = re.findall(r"ModuleNotFoundError: (.+)", text)
     if missing:
         return MachineError(
@@ -47,7 +55,13 @@ def translated(error: Exception) -> CpullmError:
             "n_seq_max or window_tokens (`cpullm plan` tells what an engine takes), or raise "
             "spark.executor.memoryOverhead."
         )
-    return EngineError(f"The Spark job failed: {first_line(error)}")
+    if "Master removed our application" in text:
+        return MachineError(
+            "The Spark master gave the job up, for no executor could be started: see the workers' logs. The same "
+            "command goes on from there."
+        )
+    lost = _LOST.search(text)
+    return EngineError(f"The Spark job failed: {lost[0] if lost else first_line(error)}")
 
 
 def first_line(error: Exception) -> str:

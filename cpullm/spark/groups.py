@@ -8,13 +8,15 @@ import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cpullm import worker
-from cpullm.errors import CpullmError, ModelError
+from cpullm.errors import CpullmError, ModelError, OptionError
 from cpullm.options import EngineOptions, Job, Place
 from cpullm.records import Completion, Request, columns, row
 from cpullm.spark import executor, partitions, placing
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.5
 _CANCEL_SECONDS = 10.0
+_PIECE_CHARACTERS = 4_000_000  # a message of Spark has 128 MB at most (spark.rpc.message.maxSize)
 _N_JOBS = 6  # for one level, if each brings it on
 
 
@@ -58,10 +61,12 @@ def run(
             break
         except CpullmError as error:
             damaged = isinstance(error, ModelError) and n_sent == 1 and placed.engine.place is Place.SPARK
-            if n_more == 0 or not (damaged or (store and store.size() > n_before)):
+            over = isinstance(error, OptionError) or spark.sparkContext._jsc.sc().isStopped()
+            if n_more == 0 or over or not (damaged or (store and store.size() > n_before)):
                 raise
             n_sent += damaged  # it was damaged on its way or on a host's disk: Spark brings another copy
-            answers |= store.answers({request.id for request in left}) if store else {}
+            known = store.answers() if store else {}
+            answers |= {request.id: known[request.id] for request in left if request.id in known}
             print(f"cpullm: {error} What is missing is asked for again.", file=sys.stderr, flush=True)
     yield from worker.exactly_once(requests, answers.values())
 
@@ -72,9 +77,8 @@ def _answered(
     """One Spark job: a partition for each group, in the groups' order."""
     groups = list(dict.fromkeys(request.group_id for request in requests))
     keys = dict(zip(groups, partitions.keys(len(groups)), strict=True))
-    table = pd.DataFrame([row(request) for request in requests], columns=columns(Request))
-    table["place"] = table["group_id"].map(keys).astype("int32")
-    frame = spark.createDataFrame(table, f"{Request.SCHEMA}, place int").repartition(len(groups), "place")
+    rows = [{**row(request), "place": keys[request.group_id]} for request in requests]
+    frame = _frame(spark, rows).repartition(len(groups), "place")
     finished: Any = spark.sparkContext.accumulator([], _listing())
 
     def answer(table):  # type: ignore[no-untyped-def] # Spark reads type hints, and would look for these on executors
@@ -96,11 +100,24 @@ def _answered(
             watch.finished(told)
             if store is not None and not told.kept:
                 store.keep(members[told.group_id], completions)
+            finished.value[shown - 1] = None  # Spark holds the list as long as its session
 
     answers = frame.groupBy("place").applyInPandas(answer, Completion.SCHEMA)
     names = ", ".join(dict.fromkeys(request.task for request in requests))
     text = f"cpullm: {names}; {len(requests)} requests in {len(groups)} groups"
     return [Completion(**line.asDict()) for line in _collect(spark, answers, text, show)]
+
+
+def _frame(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> DataFrame:
+    """The rows as Spark's, made of pieces: it ships each whole, and refuses to ship much at once."""
+    ends = accumulate(sum(len(value) for value in line.values() if isinstance(value, str)) for line in rows)
+    pieces = groupby(zip(rows, ends, strict=True), key=lambda pair: pair[1] // _PIECE_CHARACTERS)
+    schema = f"{Request.SCHEMA}, place int"
+    frames = [
+        spark.createDataFrame(pd.DataFrame([line for line, _ in piece]).astype({"place": "int32"}), schema)
+        for _, piece in pieces
+    ]
+    return reduce(lambda all, more: all.union(more), frames)
 
 
 def _listing() -> Any:

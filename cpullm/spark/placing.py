@@ -8,6 +8,7 @@ cache holds the weights once, and the disk too. The cache may be deleted wheneve
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -73,7 +74,8 @@ def cache_folder() -> Path:
 
 def _no_cache(folder: Path, why: str) -> MachineError:
     return MachineError(
-        f"{socket.gethostname()} cannot keep models in {folder} ({why}): set {CACHE_VARIABLE} on the executors."
+        f"{socket.gethostname()} cannot keep models in {folder} ({why}): make room there, or name another folder with "
+        f"{CACHE_VARIABLE} on the executors."
     )
 
 
@@ -103,7 +105,11 @@ def _placed(sha256: str, bring: Callable[[Path], None], spare: Callable[[Path], 
 def _locked(sha256: str) -> Iterator[Path]:
     """The cache, for one process of this host at a time; a process that dies gives the lock back."""
     cache = cache_folder()
-    with open(cache / f"{sha256}.lock", "w") as lock:
+    try:
+        lock = open(cache / f"{sha256}.lock", "w")
+    except OSError as error:
+        raise _no_cache(cache, error.strerror or str(error)) from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield cache
 
@@ -117,7 +123,8 @@ def _is_checked(cache: Path, path: Path, sha256: str) -> bool:
 
 
 def _note(cache: Path, path: Path, sha256: str) -> None:
-    _note_of(cache, path, sha256).write_text(json.dumps(_stamp(path)))  # half of it is no note, and is written anew
+    with contextlib.suppress(OSError):  # half of it, or none, is no note: the file is hashed again
+        _note_of(cache, path, sha256).write_text(json.dumps(_stamp(path)))
 
 
 def _note_of(cache: Path, path: Path, sha256: str) -> Path:
@@ -165,5 +172,7 @@ def _bring(uri: str, draft: Path) -> None:
             while block := stream.read(_BLOCK_BYTES):
                 into.write(block)
     except (ArrowException, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise  # this host's fault, not the other's
         told = (str(error).splitlines() or [type(error).__name__])[0]
         raise MachineError(f"{socket.gethostname()} cannot bring the model from {uri}: {told[:300]}") from error

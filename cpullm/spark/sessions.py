@@ -19,8 +19,21 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 JAVA_NEEDED = 17
+_ATTEMPTS = 4  # at a task in local mode, where Spark makes one, and elsewhere four
+# A node where everything fails at once, as with a full disk, would use up a group's attempts while the others work. So
+# one node gets only some of them: those that it takes to leave a text out that kills its worker (see cpullm.retry).
+_EXCLUSION = {
+    "spark.excludeOnFailure.enabled": "true",
+    "spark.excludeOnFailure.task.maxTaskAttemptsPerExecutor": "5",
+    "spark.excludeOnFailure.task.maxTaskAttemptsPerNode": "5",
+    "spark.task.maxFailures": "16",  # three such nodes, and a good one
+    # From a group, never from all work: Spark ends a job that has no other executor left, however many groups it did.
+    "spark.excludeOnFailure.stage.maxFailedTasksPerExecutor": "1000000",
+    "spark.excludeOnFailure.application.maxFailedTasksPerExecutor": "1000000",
+}
 # On a cluster, where the user has not set them: a group on a node that hangs or crawls is begun on another one as well.
 _CLUSTER = {
+    **_EXCLUSION,
     "spark.speculation": "true",
     "spark.speculation.quantile": "0.75",  # of a level's groups that are done; the last ones are small
     "spark.speculation.multiplier": "3",  # times the groups' median
@@ -37,35 +50,62 @@ def session(master: str) -> SparkSession:
     from pyspark.sql import SparkSession
 
     n_cpus = local_cpus(master)
-    builder = SparkSession.builder.appName("cpullm").config("spark.ui.showConsoleProgress", "false")
+    settings = _CLUSTER if n_cpus is None else _local(n_cpus)
+    if _submitted():
+        settings = {**settings, "spark.log.level": "WARN"}  # Spark says much there, and hides what a user should see
+    if n_cpus is None or _submitted():
+        settings = _unset(settings)
+    settings = {**settings, "spark.ui.showConsoleProgress": "false"}  # spark-submit sets it by itself
     if n_cpus is not None:
-        master = f"local[{n_cpus}]"
-        log4j = Path(__file__).parent.parent / "log4j2.properties"
-        builder = (
-            builder.config("spark.task.cpus", str(n_cpus))
-            .config("spark.ui.enabled", "false")
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.driver.bindAddress", "127.0.0.1")
-            .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={log4j.as_uri()}")
-        )
+        master = f"local[{n_cpus},{_ATTEMPTS}]"
         # Workers run this interpreter; on a cluster its path is the cluster's business (spark.pyspark.python).
         os.environ["PYSPARK_PYTHON"] = sys.executable
-    else:
-        for name, value in _unset(_CLUSTER).items():
-            builder = builder.config(name, value)
     try:
-        return builder.master(master).getOrCreate()
+        return SparkSession.builder.master(master).appName(_name()).config(map={**settings}).getOrCreate()
     except Exception as error:
         raise MachineError(f"Spark cannot start with master {master!r}: {first_line(error)}") from error
 
 
+def _local(n_cpus: int) -> dict[str, str]:
+    log4j = Path(__file__).parent.parent / "log4j2.properties"
+    return {
+        "spark.task.cpus": str(n_cpus),
+        "spark.ui.enabled": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log4j.as_uri()}",
+    }
+
+
+def submitted_master() -> str | None:
+    """The master that spark-submit was given, or takes without one; None if it did not start this process."""
+    return _given().get("spark.master") if _submitted() else None
+
+
+def _submitted() -> bool:
+    """Whether spark-submit started this process: its JVM is there already, with the settings given to it."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def _name() -> str:
+    """Ours, unless spark-submit was given another; without one it takes the file's."""
+    name = _given().get("spark.app.name", "") if _submitted() else ""
+    return "cpullm" if name in ("", "__main__.py") else name
+
+
 def _unset(settings: Mapping[str, str]) -> dict[str, str]:
-    """Those that neither spark-defaults.conf nor PYSPARK_SUBMIT_ARGS has."""
+    given = _given()
+    if not given.keys().isdisjoint(_EXCLUSION):  # they fit one another, and Spark refuses some that do not
+        settings = {name: value for name, value in settings.items() if name not in _EXCLUSION}
+    return {name: value for name, value in settings.items() if name not in given}
+
+
+def _given() -> dict[str, str]:
+    """What spark-defaults.conf, PYSPARK_SUBMIT_ARGS and spark-submit set."""
     from pyspark import SparkConf, SparkContext
 
-    SparkContext._ensure_initialized()  # starts the JVM, which reads both
-    given = SparkConf()
-    return {name: value for name, value in settings.items() if not given.contains(name)}
+    SparkContext._ensure_initialized()  # the JVM, which reads them
+    return dict(SparkConf().getAll())
 
 
 def local_cpus(master: str) -> int | None:
@@ -81,13 +121,6 @@ def local_cpus(master: str) -> int | None:
             f"master {master!r} is none that Spark knows: local[*], local[N], spark://HOST:PORT, yarn or k8s://URL."
         )
     return None
-
-
-def engines_here(spark: SparkSession) -> int:
-    """How many engines a session runs at once on this machine: as many as a local one has tasks, none on a cluster."""
-    context = spark.sparkContext
-    n_cpus = local_cpus(str(context.master))
-    return 0 if n_cpus is None else max(1, n_cpus // int(context.getConf().get("spark.task.cpus", "1")))
 
 
 def check_java() -> None:

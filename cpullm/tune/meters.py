@@ -16,6 +16,7 @@ from cpullm import memory
 from cpullm.errors import EngineError, MachineError
 from cpullm.measure import Meter, Speed
 from cpullm.options import EngineOptions, Setting
+from cpullm.rates import Point
 from cpullm.tune.search import Shape, Variant
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _KEPT = 2  # engines that are compared in turn
 _PROMPT_TOKENS = (64, 64)  # at least, and rounded down to a multiple of
 _STEPS = (2, 48)
+_POINT_STEPS = 16
 _PROBE = Shape(32, 4)
 
 
@@ -64,6 +66,21 @@ class Meters:
             prefill.seconds + decode.seconds,
             self._load_seconds[variant],
         )
+
+    def points(self, variant: Variant, speed: Speed, seconds: float) -> tuple[Point, ...]:
+        """Rates at the shape's own prompt, as far as it can be prefilled in these seconds, full and of one sequence."""
+        work = self.work
+        longest = min(self._shape.prompt_tokens, int(seconds * speed.prefill_tokens_per_second))
+        self.work = Shape(max(work.prompt_tokens, longest // _PROMPT_TOKENS[1] * _PROMPT_TOKENS[1]), _POINT_STEPS)
+        try:
+            full, n_tokens = self(variant), self.work.prompt_tokens
+            found = [Point(n_tokens, variant.setting.n_seq_max, *_rates(full))]
+            if variant.setting.n_seq_max > 1:
+                alone = self._meter(variant).run([self._meter(variant).prompt(work.prompt_tokens)], _POINT_STEPS + 1)
+                found.append(Point(work.prompt_tokens, 1, *_rates(alone)))
+        finally:
+            self.work = work
+        return tuple(found)
 
     def model(self, path: Path, *, repack: bool = True) -> LlamaModel:
         """A model, loaded if it is not; it stays until the engines measured next need its place."""
@@ -137,6 +154,10 @@ class Meters:
                 f"{variant.setting.n_seq_max} sequences of {self._shape.prompt_tokens} tokens, and "
                 f"{memory.gigabytes(free)} are free"
             )
+
+
+def _rates(speed: Speed) -> tuple[float, float]:
+    return speed.prefill_tokens_per_second, speed.decode_tokens_per_second
 
 
 def _measured_apart(variant: Variant, work: Shape) -> Speed:

@@ -16,6 +16,7 @@ from cpullm.errors import CpullmError, MachineError
 from cpullm.fetch import tell
 from cpullm.gguf import sha256_of, write_text
 from cpullm.options import Options, Setting
+from cpullm.rates import Point, Rates
 from cpullm.tune.search import Trial
 from cpullm.worker import usable_cpus
 
@@ -33,7 +34,8 @@ class Tuned:
     `model` is a file with the same weights in another format to use in the model's place, None: the model itself;
     `model_sha256` is that of what is used. The rates are tokens per second of a full engine, measured on prompts of
     `prompt_tokens`, `load_seconds` until its first answer; with `shared` they are those beside `n_busy` busy
-    processes. `trials` is what was tried on a quiet machine, `neighbours` beside those processes.
+    processes. `points` are rates at more shapes, from which seconds are predicted. `trials` is what was tried on a
+    quiet machine, `neighbours` beside those processes.
     """
 
     setting: Setting
@@ -49,8 +51,15 @@ class Tuned:
     date: str
     shared: bool = False
     n_busy: int = 0
+    points: tuple[Point, ...] = ()
     trials: tuple[Trial, ...] = ()
     neighbours: tuple[Trial, ...] = ()
+
+    @property
+    def rates(self) -> Rates:
+        """What an engine takes, as far as it was measured."""
+        n, rates = self.setting.n_seq_max, (self.prefill_tokens_per_second, self.decode_tokens_per_second)
+        return Rates.fitted([Point(self.prompt_tokens, n, *rates), *self.points], n, self.load_seconds)
 
 
 def cpu() -> str:
@@ -90,7 +99,10 @@ def stored(model_sha256: str, on: str | None = None) -> Tuned | None:
 
 def _checked(tuned: Tuned) -> Tuned:
     """Refuse rates that cannot be, and a file that is gone or another one (its sha256 is remembered: one look)."""
-    if not all(0 < rate < math.inf for rate in (tuned.prefill_tokens_per_second, tuned.decode_tokens_per_second)):
+    rates = [tuned.prefill_tokens_per_second, tuned.decode_tokens_per_second]
+    for point in tuned.points:
+        rates += [point.prefill_tokens_per_second, point.decode_tokens_per_second]
+    if not all(0 < rate < math.inf for rate in rates):
         raise ValueError("its rates are no tokens per second")
     if not 0 <= tuned.load_seconds < math.inf:
         raise ValueError("its load_seconds are no time")
@@ -153,6 +165,7 @@ def _tuned(row: dict[str, Any]) -> Tuned:
             **row,
             "setting": _setting(row["setting"]),
             "model": None if model is None else path().parent / Path(model).name,
+            "points": tuple(Point(**one) for one in row.get("points", ())),
             "trials": trials,
             "neighbours": neighbours,
         }

@@ -14,6 +14,7 @@ from pathlib import Path
 from cpullm import catalog
 from cpullm.errors import CpullmError
 from cpullm.options import Setting, Tuning
+from cpullm.rates import Point
 from cpullm.tune import siblings, store
 from cpullm.tune.meters import Meters
 from cpullm.tune.search import Search, Shape, Trial, Variant
@@ -28,6 +29,7 @@ _MEASUREMENTS = 90  # about as many fit into the time
 _LATER = 1.25  # times that for one measurement, when the formats are done
 _QUIET_SHARE = 0.75  # of the time; the rest is for measuring beside a busy process
 _SIBLING_SHARE = 0.2  # of the time, at most, for writing a sibling, and for measuring what it loses
+_POINTS_SHARE = 0.06  # of the time, for a prompt as long as real ones at the end
 _SHOWING_SLICES = 512  # and for more than 256 of its tokens to be computed at once
 _SHOWING_ATTENTION = 128  # tokens a prompt needs for attention to show in its time
 # A process that is busy. It ends with its parent, however that ends.
@@ -77,6 +79,7 @@ class _Run:
         self._unit = tuning.seconds / _MEASUREMENTS
         self._n_busy = max(1, usable_cpus() // 2)
         self._neighbours: list[Trial] = []
+        self._points: dict[bool, tuple[Point, ...]] = {}
         self.beside: Search | None = None
 
     def __enter__(self) -> _Run:
@@ -112,6 +115,7 @@ class _Run:
         else:
             search.skip("repack no", "this format is not repacked here")
         search.confirm()
+        self._measure_points(search, beside=False)
         self._quiet_work = self._meters.work
 
     def search_beside(self) -> None:
@@ -128,7 +132,12 @@ class _Run:
                 self._told_beside(Trial(name, f"not possible: {error}"))
                 return
             self._search_sharing(search)
+            self._measure_points(search, beside=True)
             self.beside = search
+
+    def _measure_points(self, search: Search, beside: bool) -> None:
+        seconds = self._tuning.seconds * _POINTS_SHARE
+        self._points[beside] = self._meters.points(search.best, search.speed(search.best), seconds)
 
     def _told_beside(self, trial: Trial) -> None:
         self._neighbours.append(trial)
@@ -164,6 +173,7 @@ class _Run:
             date=datetime.now(timezone.utc).date().isoformat(),
             shared=beside is not None,
             n_busy=self._n_busy,
+            points=self._points[beside is not None],
             trials=tuple(self.quiet.trials),
             neighbours=tuple(self._neighbours),
         )
