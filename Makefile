@@ -22,7 +22,7 @@ option = $(if $(value $(1)),$(2)=$(call quote,$(1)))
 # $(call failed,LOG): shows the end of the log, and stops.
 failed = { tail -n 20 $(1); echo "Setting up failed: the whole log is $(1)"; exit 1; } >&2
 
-.PHONY: help summarize plan tune models test check format bench fuzz faults test-cluster test-spark35 install clean tools
+.PHONY: help summarize plan tune models test check format bench fuzz faults scale serving test-cluster test-spark35 install clean tools
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -37,7 +37,7 @@ help: ## Show this list
 	'  ANSWERS where answers are kept as they come, a folder or hdfs://, s3:// (default: OUT/answers)' \
 	'  FRESH   1 to forget the answers that are kept there' \
 	'make bench takes BOOK, MODEL and OUT (default: bench.json) as well, and:' \
-	'  PART    one of split, compare, tasks, spark, machine, growth, each within ten minutes (default: all)' \
+	'  PART    one of split, compare, tasks, spark, plan, machine, growth, each within ten minutes (default: all)' \
 	'  FORMAT  Q8_0 or Q4_0: compare all in this format of the weights (default: each in its fastest)' \
 	'Setting up takes PYTHON (the interpreter), JAVA_HOME, CXX (the compiler) and CMAKE_ARGS (for llama.cpp).'
 
@@ -72,8 +72,14 @@ fuzz: .venv/.dev ## Read damaged files for SECONDS (60) a format; `make test` ha
 faults: .venv/.dev ## Kill what runs on a cluster of this machine N (50) times at random
 	@.venv/bin/python -m tests.faults --faults $(or $(value N),50)
 
+scale: .venv/.dev ## Measure the driver with DOCUMENTS (5000,10000,20000) short documents on a cluster of this machine
+	@.venv/bin/python -m tests.scale --documents $(or $(value DOCUMENTS),5000,10000,20000)
+
+serving: .venv/.dev ## Measure how fast a model comes to up to HOSTS (2) at once, with and without the driver; takes root
+	@.venv/bin/python -m tests.serving --hosts $(or $(value HOSTS),2)
+
 test-spark35: .venv35/.made ## Run the tests that need Spark on Spark 3.5 as well
-	@.venv35/bin/python -m pytest -q tests/test_spark*.py tests/test_partitions.py tests/test_cluster.py
+	@.venv35/bin/python -m pytest -q tests/test_spark*.py tests/test_partitions.py tests/test_submit.py tests/test_cluster.py
 
 check: .venv/.dev ## Check style and types
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy
@@ -126,7 +132,6 @@ tools:
 	@$(PIP) install -e '.[all]' >.venv/install.log 2>&1 || $(call failed,.venv/install.log)
 	@touch $@
 
-# A peer that has no package for this machine is left out of the comparison.
 # Another pyspark before all else that .venv has.
 .venv35/.made: .venv/.dev
 	@echo "Installing Spark 3.5 into .venv35"
@@ -136,6 +141,7 @@ tools:
 	@$(PIP) --python .venv35/bin/python install --no-deps 'pyspark==3.5.*' 'py4j==0.10.9.7' >.venv35/install.log 2>&1 || $(call failed,.venv35/install.log)
 	@touch $@
 
+# A peer that has no package for this machine is left out of the comparison.
 .venv/.bench: .venv/.run
 	@echo "Installing what is measured beside this engine"
 	@if $(PIP) install -e '.[bench]' >.venv/bench.log 2>&1; then touch $@; \

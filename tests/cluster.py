@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import uuid
@@ -20,6 +22,7 @@ from pathlib import Path
 STANDIN = Path(__file__).parent / "standin"
 _ROOT = Path(__file__).parent.parent
 _START_SECONDS = 60.0
+_ZEROS = bytes(16 << 20)
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,62 @@ def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
+@dataclass(frozen=True)
+class Disk:
+    """A small disk of its own at this folder, in memory. Takes root."""
+
+    folder: Path
+    n_bytes: int
+
+    def mount(self) -> None:
+        """An empty one."""
+        self.folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={self.n_bytes}", "cpullm", str(self.folder)]
+        subprocess.run(command, check=True, capture_output=True)
+
+    def fill(self, n_left: int = 0) -> None:
+        """No more than so many bytes fit, until `free`."""
+        with self._filling.open("ab", buffering=0) as stream, contextlib.suppress(OSError):
+            while (n := self._n_free() - n_left) > 0:
+                stream.write(_ZEROS[:n])
+
+    def free(self) -> None:
+        """Give back what `fill` took."""
+        self._filling.unlink(missing_ok=True)
+
+    def unmount(self) -> None:
+        """It is gone with all that lies on it, though somebody may still be reading it."""
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+
+    @property
+    def _filling(self) -> Path:
+        return self.folder / "filling"
+
+    def _n_free(self) -> int:
+        facts = os.statvfs(self.folder)
+        return facts.f_bavail * facts.f_frsize
+
+
+def can_mount() -> bool:
+    """Whether this process may have a disk of its own."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(OSError, subprocess.CalledProcessError):
+        disk = Disk(Path(folder, "disk"), 1 << 20)
+        disk.mount()
+        disk.unmount()
+        return True
+    return False
+
+
 @dataclass
 class Node:
     """A worker daemon of Spark, with a model cache of its own as a host has; `start` again after it was killed."""
 
     cluster: Cluster
     name: str
+    host: str
     n_cpus: int
     link: Link | None = None
+    disk_bytes: int | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -83,14 +134,20 @@ class Node:
         """Where it keeps models."""
         return self.folder / "models"
 
+    @property
+    def disk(self) -> Disk:
+        """The disk of its own, with all it writes but its daemon's log."""
+        assert self.disk_bytes is not None
+        return Disk(self.folder, self.disk_bytes)
+
     def start(self) -> None:
         """Start the daemon; it joins the master by itself."""
         local = self.folder / "tmp"
+        shutil.rmtree(local, ignore_errors=True)  # what was killed left its files
         local.mkdir(parents=True, exist_ok=True)
-        host = self.link.far if self.link else self.cluster.host
         self.process = self.cluster.start(
             self.name,
-            ["Worker", "-h", host, "-c", str(self.n_cpus), "-m", "2g", "-d", str(self.folder / "work"),
+            ["Worker", "-h", self.host, "-c", str(self.n_cpus), "-m", "2g", "-d", str(self.folder / "work"),
              "--webui-port", "0", self.cluster.master],
             env={"CPULLM_MODEL_CACHE": str(self.cache), "SPARK_LOCAL_DIRS": str(local)},
             within=self.link.command if self.link else (),
@@ -164,6 +221,9 @@ class Cluster:
         for process in self._processes:
             kill(process.pid)
             process.wait()
+        for node in self.nodes:
+            if node.disk_bytes is not None and node.folder.is_mount():
+                node.disk.unmount()
 
     def _n_alive(self) -> int:
         with urllib.request.urlopen(f"http://{self.host}:{self.web_port}/json/", timeout=5) as page:
@@ -179,16 +239,26 @@ def started(
     n_cpus: int = 1,
     env: Mapping[str, str] | None = None,
     links: Sequence[Link] = (),
+    disk_bytes: int | None = None,
 ) -> Iterator[Cluster]:
-    """A cluster of `n_nodes` workers in a new folder, gone when the context ends; the last ones behind the `links`."""
+    """A cluster of `n_nodes` workers in a new folder, gone when the context ends; the last ones behind the `links`.
+
+    With `disk_bytes` every worker has a disk of its own, of that size.
+    """
     folder.mkdir()
     cluster = Cluster(folder, links[0].near if links else "127.0.0.1", env or {})
     try:
         ports = ["-p", str(cluster.port), "--webui-port", str(cluster.web_port)]
-        cluster.start("master", ["Master", "-h", cluster.host, *ports])
-        cluster.nodes += [Node(cluster, f"node{i}", n_cpus) for i in range(n_nodes - len(links))]
-        cluster.nodes += [Node(cluster, link.namespace, n_cpus, link) for link in links]
+        # As docs/cluster.md has it: a job outlives a moment in which a full host is the only one.
+        env = {"SPARK_MASTER_OPTS": "-Dspark.deploy.maxExecutorRetries=-1"}
+        cluster.start("master", ["Master", "-h", cluster.host, *ports], env=env)
+        for i in range(n_nodes - len(links)):
+            host = cluster.host if links else f"127.0.0.{i + 2}"  # Spark tells hosts apart by their names
+            cluster.nodes.append(Node(cluster, f"node{i}", host, n_cpus, None, disk_bytes))
+        cluster.nodes += [Node(cluster, link.namespace, link.far, n_cpus, link, disk_bytes) for link in links]
         for node in cluster.nodes:
+            if disk_bytes is not None:
+                node.disk.mount()
             node.start()
         cluster.wait(n_nodes)
         yield cluster

@@ -1,8 +1,9 @@
 """Random faults on a real cluster: `python -m tests.faults --faults 50`, or `make faults N=50`.
 
 Jobs run one after the other on a cluster of two workers, while at random moments something dies: a Python worker, an
-executor, a worker with all it runs, the driver; a worker's Python is stopped for a while; a host's model is damaged. A
-driver that died is started again. After every job each document must have exactly one answer, the right one.
+executor, a worker with all it runs, the driver; a worker's Python is stopped for a while; a host's model is damaged; a
+host's disk is full for a while (as root). A driver that died is started again. After every job each document must have
+exactly one answer, the right one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,13 @@ import pandas as pd
 
 from cpullm import catalog
 from tests import cluster as clusters
-from tests.cluster import STANDIN, Cluster, Driver, Node, computed, drive
+from tests.cluster import STANDIN, Cluster, Driver, Node, can_mount, computed, drive
 
-KINDS = ("python", "executor", "node", "driver", "stopped", "model")
+KINDS = ("python", "executor", "node", "driver", "stopped", "model", "disk")
 N_TEXTS, TEXT_SECONDS, GROUP_TEXTS = 60, 0.7, 2
 STOPPED_SECONDS = 4.0
+DISK_BYTES, FULL_SECONDS = 3 << 30, 6.0
+JOB_SECONDS = 600.0
 FLAGS = ("--max-tokens", "16", "--window-tokens", "256", "--no-tuned", "--group-tokens", "256")
 
 
@@ -41,15 +45,19 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3600.0, help="begin no further job after so long")
     parser.add_argument("--out", default="faults.json")
     arguments = parser.parse_args()
+    if not can_mount():
+        print("no disks are filled: that takes root", file=sys.stderr)
     told = run(arguments.faults, arguments.seed, arguments.seconds)
     Path(arguments.out).write_text(json.dumps(told, indent=1) + "\n")
     print(json.dumps(told, indent=1))
     return 0 if told["lost"] == told["answered_twice"] == told["wrong"] == 0 else 1
 
 
-def run(n_faults: int, seed: int, seconds: float) -> dict[str, Any]:
-    """Jobs with faults until there were `n_faults`; the sums over all."""
+def run(n_faults: int, seed: int, seconds: float, n_texts: int = N_TEXTS) -> dict[str, Any]:
+    """Jobs with faults until there were `n_faults` or so much time has passed, at least one; the sums over all."""
     chance = random.Random(seed)
+    disk_bytes = DISK_BYTES if can_mount() else None
+    harms = [kind for kind in KINDS if disk_bytes or kind != "disk"]
     started = time.monotonic()
     totals: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
@@ -57,10 +65,10 @@ def run(n_faults: int, seed: int, seconds: float) -> dict[str, Any]:
         log = Path(name, "log")
         log.mkdir()
         env = {"PYTHONPATH": str(STANDIN), "STANDIN_LOG": str(log)}
-        with clusters.started(Path(name, "cluster"), env=env) as cluster:
-            while kinds.total() < n_faults and time.monotonic() - started < seconds:
-                job = _Job(cluster, Path(name, f"job{totals['jobs']}"), log, chance)
-                kinds += job.run(n_faults - kinds.total())
+        with clusters.started(Path(name, "cluster"), env=env, disk_bytes=disk_bytes) as cluster:
+            while totals["jobs"] == 0 or (kinds.total() < n_faults and time.monotonic() - started < seconds):
+                job = _Job(cluster, Path(name, f"job{totals['jobs']}"), log, chance, n_texts)
+                kinds += job.run(n_faults - kinds.total(), harms)
                 totals += job.judged()
                 totals["jobs"] += 1
                 say = {"lost": totals["lost"], "twice": totals["answered_twice"], "again": totals["computed_again"]}
@@ -75,11 +83,11 @@ def run(n_faults: int, seed: int, seconds: float) -> dict[str, Any]:
 class _Job:
     """One job over texts of its own, driven to its end whatever dies."""
 
-    def __init__(self, cluster: Cluster, folder: Path, log: Path, chance: random.Random) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, log: Path, chance: random.Random, n_texts: int) -> None:
         folder.mkdir()
         self._cluster, self._folder, self._log, self._chance = cluster, folder, log, chance
         self._texts = {
-            f"d{i}": f"Text {i} of {folder.name}, about a clock.\nSLEEP {TEXT_SECONDS}" for i in range(N_TEXTS)
+            f"d{i}": f"Text {i} of {folder.name}, about a clock.\nSLEEP {TEXT_SECONDS}" for i in range(n_texts)
         }
         pd.DataFrame({"id": list(self._texts), "text": list(self._texts.values())}).to_csv(
             folder / "texts.csv", index=False
@@ -88,30 +96,32 @@ class _Job:
         for file in log.iterdir():
             file.unlink()
 
-    def run(self, most: int) -> Counter[str]:
+    def run(self, most: int, harms: Sequence[str]) -> Counter[str]:
         """Drive the job to its end with up to `most` faults on the way; how many of each kind there were."""
         kinds: Counter[str] = Counter()
         driver = self._start()
-        seen, due = 0, self._due()
-        while True:
-            if driver.is_over():
-                code, told = driver.ended()
-                if code == 0:
-                    return kinds
-                raise AssertionError(f"the job ended with {code} after {dict(kinds)}:\n{told[-3000:]}")
-            if computed(self._log).total() == seen:
-                due = self._due()  # only what works can be harmed
-            elif kinds.total() < most and time.monotonic() > due:
-                kind = self._chance.choice(KINDS)
-                self._in_flight += GROUP_TEXTS * len(self._cluster.nodes)
-                if kind == "driver":
-                    driver.kill()
-                    driver = self._start()
-                    kinds[kind] += 1
-                else:
-                    kinds[kind] += _harm(kind, self._chance.choice(self._cluster.nodes))
-                seen, due = computed(self._log).total(), self._due()
-            time.sleep(0.1)
+        ends = time.monotonic() + JOB_SECONDS
+        try:
+            seen, due = 0, self._due()
+            while not driver.is_over() and time.monotonic() < ends:
+                if computed(self._log).total() == seen:
+                    due = self._due()  # only what works can be harmed
+                elif kinds.total() < most and time.monotonic() > due:
+                    kind = self._chance.choice(harms)
+                    if kind == "driver":
+                        driver.kill()
+                        driver = self._start()
+                    if kind == "driver" or _harm(kind, self._chance.choice(self._cluster.nodes)):
+                        kinds[kind] += 1
+                        self._in_flight += GROUP_TEXTS * len(self._cluster.nodes)
+                    seen, due = computed(self._log).total(), self._due()
+                time.sleep(0.1)
+            code, told = driver.ended(1)
+        finally:
+            if not driver.is_over():
+                driver.kill()
+        assert code == 0, f"the job ended with {code} after {dict(kinds)}:\n{told[-3000:]}"
+        return kinds
 
     def judged(self) -> Counter[str]:
         """What became of the documents."""
@@ -156,13 +166,18 @@ def _harm(kind: str, node: Node) -> bool:
             draft.write_bytes(b"damaged")
             os.replace(draft, model)
         return bool(models)
-    victims = node.executors() if kind == "executor" else node.pythons()
+    victims = node.executors() if kind in ("executor", "disk") else node.pythons()
+    if kind == "disk":
+        node.disk.fill()  # for the model of the next executor there is no room
     for pid in victims:
         _signal(pid, signal.SIGSTOP if kind == "stopped" else signal.SIGKILL)
     if kind == "stopped":
         time.sleep(STOPPED_SECONDS)
         for pid in victims:
             _signal(pid, signal.SIGCONT)
+    if kind == "disk":
+        time.sleep(FULL_SECONDS)
+        node.disk.free()
     return bool(victims)
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ import pytest
 import cpullm
 from cpullm import catalog, worker
 from tests import cluster as clusters
-from tests.cluster import STANDIN, Cluster, Driver, Link, computed, drive, until
+from tests.cluster import STANDIN, Cluster, Disk, Driver, Link, can_mount, computed, drive, until
 
 pytestmark = pytest.mark.model
+TAKES_ROOT = pytest.mark.skipif(not can_mount(), reason="a small disk takes root")
 FLAGS = ("--max-tokens", "16", "--window-tokens", "256", "--no-tuned")
 SLOW = "A slow text about a clock that told no time, number {}.\nSLEEP 1"
 QUICK = "A text about a clock that told no time, number {}."
@@ -35,7 +37,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, log: Path) -> Iterator[Cluster]:
     env = {"PYTHONPATH": str(STANDIN), "STANDIN_LOG": str(log)}
-    with clusters.started(tmp_path_factory.mktemp("cluster") / "it", env=env) as cluster:
+    disk_bytes = 2 << 30 if can_mount() else None
+    with clusters.started(tmp_path_factory.mktemp("cluster") / "it", env=env, disk_bytes=disk_bytes) as cluster:
         yield cluster
 
 
@@ -109,8 +112,19 @@ def test_a_text_that_kills_its_worker_is_an_error_and_the_rest_arrives(ask: Any,
     code, told = ask([*texts[:3], "A text.\nDIE", *texts[3:]], "--group-tokens", "512").ended()
     assert code == 0, told
     answers = _answers(tmp_path / "out")
-    assert "died or failed 2 times at this text alone" in answers.error["3"], told
+    assert "2 times at this text alone" in answers.error["3"], told
     assert answers.drop("3").error.isna().all() and answers.drop("3").summary.str.startswith("Answer").all()
+
+
+@pytest.mark.long
+def test_a_text_that_takes_for_ever_is_an_error_and_the_rest_arrives(ask: Any, tmp_path: Path) -> None:
+    texts = [QUICK.format(i) for i in range(7)]
+    hung = [*texts[:3], "A text.\nSLEEP 1000", *texts[3:]]
+    code, told = ask(hung, "--group-seconds", "4").ended()
+    assert code == 0, told
+    answers = _answers(tmp_path / "out")
+    assert "ran out of time 2 times at this text alone" in answers.error["3"], told
+    assert answers.drop("3").error.isna().all()
 
 
 def test_a_killed_driver_goes_on_where_it_was(ask: Any, tmp_path: Path, log: Path) -> None:
@@ -146,6 +160,66 @@ def test_whatever_is_killed_every_text_is_answered_once(
     assert len(answers) == 12 and answers.error.isna().all()
     assert sum(n - 1 for n in computed(log).values()) <= 2, told
     cluster.wait(2)
+
+
+@TAKES_ROOT
+@pytest.mark.long
+@pytest.mark.parametrize("n_left", [0, 60 << 20], ids=["no room for an executor", "no room for the model"])
+def test_a_host_with_a_full_disk_stops_no_job(n_left: int, cluster: Cluster, ask: Any, tmp_path: Path) -> None:
+    disk = cluster.nodes[0].disk
+    disk.fill(n_left)
+    try:
+        code, told = ask([SLOW.format(i) for i in range(8)]).ended()
+    finally:
+        disk.free()
+    assert code == 0, told
+    answers = _answers(tmp_path / "out")
+    assert len(answers) == 8 and answers.error.isna().all() and answers.summary.str.startswith("Answer").all()
+
+
+@TAKES_ROOT
+@pytest.mark.long
+def test_a_disk_that_fills_in_mid_job_loses_no_text(cluster: Cluster, ask: Any, tmp_path: Path, log: Path) -> None:
+    node = cluster.nodes[0]
+    asked = ask([SLOW.format(i) for i in range(16)])
+    _busy(asked, log, 3)
+    node.disk.fill()
+    try:
+        for pid in node.executors():  # for what follows it there is no room
+            clusters.kill(pid)
+        time.sleep(5)
+    finally:
+        node.disk.free()
+    code, told = asked.ended()
+    assert code == 0, told
+    answers = _answers(tmp_path / "out")
+    assert len(answers) == 16 and answers.error.isna().all()
+    assert sum(n - 1 for n in computed(log).values()) <= 2, told
+
+
+@TAKES_ROOT
+@pytest.mark.long
+def test_answers_without_room_stop_the_job_in_one_line_and_it_goes_on_with_room(
+    ask: Any, tmp_path: Path, log: Path
+) -> None:
+    disk = Disk(tmp_path / "small", 1 << 20)
+    disk.mount()
+    try:
+        texts, flags = [SLOW.format(i) for i in range(12)], ("--answers", str(disk.folder / "answers"))
+        asked = ask(texts, *flags)
+        _busy(asked, log, 5)
+        disk.fill()
+        code, told = asked.ended(60)
+        last = told.strip().splitlines()[-1]
+        assert code == 1 and "Traceback" not in told and last.startswith("cpullm: answers cannot be kept in"), told
+        kept = {path.name for path in (disk.folder / "answers").iterdir() if path.is_file()}
+        assert kept and not any(name.startswith(".") for name in kept)
+        disk.free()
+        code, told = ask(texts, *flags).ended()
+        assert code == 0 and "were there from an earlier run" in told, told
+        assert _answers(tmp_path / "out").error.isna().all()
+    finally:
+        disk.unmount()
 
 
 @pytest.mark.long
