@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from cpullm import plan, tune
-from cpullm.options import Sampling
+from cpullm.job import Sampling
 from cpullm.records import Finished, FinishReason, Level, Summary, row
 from cpullm.tasks import TaskPrompts
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from cpullm.engine.engine import Engine, Runner
 from cpullm.engine.sequence import Batch, Entry, Sequence
 from cpullm.errors import EngineError
-from cpullm.options import EngineOptions, Setting
+from cpullm.job import EngineOptions, Setting
 from cpullm.worker import usable_cpus
 
 if TYPE_CHECKING:

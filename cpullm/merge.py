@@ -13,7 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from cpullm import plan, tasks
-from cpullm.options import Job
+from cpullm.job import Job
 from cpullm.progress import Bar
 from cpullm.records import Chunk, Completion, Finished, FinishReason, Level, Prompt, Request, Summary
 from cpullm.store import Store

@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import OptionError
-from cpullm.options import EngineOptions, Job, Options, Sampling
+from cpullm.job import EngineOptions, Job, Sampling
+from cpullm.options import Options
 from cpullm.records import Chunk, Prompt, Request
 from cpullm.tasks import TaskPrompts
 from cpullm.tasks.task import DEFAULT_MAX_TOKENS

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from cpullm import worker
 from cpullm.errors import OptionError
-from cpullm.options import Job
+from cpullm.job import Job
 from cpullm.records import Completion, FinishReason, Request
 from cpullm.store import Store, group_name
 

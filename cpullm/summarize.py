@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from cpullm import catalog, corpus, facts, memory, plan, splitters, tune, worker
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import InputError, OptionError
+from cpullm.job import EngineOptions, Job, Place, Sampling, Setting
 from cpullm.merge import Merging, Run
-from cpullm.options import EngineOptions, Hygiene, Job, Options, Place, Sampling, Setting, Splitting
+from cpullm.options import Hygiene, Options, Splitting
 from cpullm.records import Chunk, Document, Summary, columns, is_blank, row
 from cpullm.store import Store
 from cpullm.tasks import Task, TaskPrompts, choices_grammar, chosen

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from cpullm import memory, plan
 from cpullm.errors import EngineError, OptionError
-from cpullm.options import EngineOptions, Job
+from cpullm.job import EngineOptions, Job
 from cpullm.records import Completion, Finished, FinishReason, Request
 from cpullm.store import Store
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cpullm.engine.sequence import Batch, Entry
 from cpullm.engine.sequence import Sequence as EngineSequence
 from cpullm.errors import EngineError
-from cpullm.options import Setting
+from cpullm.job import Setting
 from cpullm.tune import Tuned
 from cpullm.tune.search import Trial
 

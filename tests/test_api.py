@@ -18,8 +18,10 @@ PACKAGE = Path(cpullm.__file__).parent
 # DESIGN.md: a module imports only from those before it, or from its own group.
 ORDER = [
     ["errors"],
+    ["job"],
     ["options"],
     ["records"],
+    ["rates"],
     ["fetch", "gguf", "sources", "catalog"],
     ["readers"],
     ["splitters"],
@@ -36,6 +38,7 @@ ORDER = [
     ["tune"],
     ["spark"],
     ["corpus"],
+    ["progress"],
     ["merge"],
     ["facts"],
     ["summarize"],

@@ -30,7 +30,7 @@ from cpullm.bench.conditions import Conditions
 from cpullm.bench.contestants import Contestant
 from cpullm.cli import main
 from cpullm.errors import InputError, MachineError, OptionError
-from cpullm.options import Setting
+from cpullm.job import Setting
 
 BOOK = "CHAPTER I\n\nThe clock told no time, and nobody minded it.\n\n\nCHAPTER II\n\nThe boats came home by it.\n"
 PEERS = {"openvino_genai": "OpenVINO GenAI", "ctranslate2": "CTranslate2 int8"}

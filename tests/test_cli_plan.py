@@ -14,7 +14,7 @@ from cpullm.cli import main
 from cpullm.cli.plan import OTHER
 from cpullm.engine import footprint
 from cpullm.engine.engine import Engine
-from cpullm.options import Setting
+from cpullm.job import Setting
 from cpullm.tune import Tuned
 
 pytestmark = pytest.mark.model

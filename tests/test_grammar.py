@@ -15,7 +15,7 @@ from cpullm.engine.bindings import c
 from cpullm.engine.llama import LlamaModel
 from cpullm.engine.sampler import Sampler
 from cpullm.errors import OptionError
-from cpullm.options import Sampling
+from cpullm.job import Sampling
 
 pytestmark = pytest.mark.model
 

@@ -14,7 +14,7 @@ from cpullm.engine.engine import Engine
 from cpullm.engine.llama import LlamaModel, LlamaRunner
 from cpullm.engine.sequence import Batch, Sequence
 from cpullm.errors import ModelError
-from cpullm.options import EngineOptions, Sampling, Setting
+from cpullm.job import EngineOptions, Sampling, Setting
 from cpullm.records import FinishReason
 
 pytestmark = pytest.mark.model

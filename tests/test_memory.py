@@ -15,8 +15,9 @@ from cpullm.engine import footprint
 from cpullm.engine.footprint import Footprints
 from cpullm.engine.quantize import quantize
 from cpullm.errors import MachineError, ModelError
+from cpullm.job import EngineOptions, Setting
 from cpullm.memory import Memory
-from cpullm.options import EngineOptions, Options, Setting
+from cpullm.options import Options
 from cpullm.plan import Budget, budget
 
 # What a process that answers one prompt has, in bytes: all, and what no file backs.
@@ -26,7 +27,7 @@ from pathlib import Path
 from cpullm.engine.engine import Engine
 from cpullm.engine.llama import LlamaModel, LlamaRunner
 from cpullm.engine.sequence import Sequence
-from cpullm.options import EngineOptions, Setting
+from cpullm.job import EngineOptions, Setting
 
 path, n_ctx, setting = sys.argv[1], int(sys.argv[2]), eval(sys.argv[3])
 model = LlamaModel(path, repack=setting.repack)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from cpullm.catalog import ResolvedModel
+from cpullm.job import EngineOptions, Job, Sampling, Setting
 from cpullm.merge import Merging
-from cpullm.options import EngineOptions, Job, Options, Sampling, Setting
+from cpullm.options import Options
 from cpullm.plan import Budget, Plan
 from cpullm.records import Chunk, Completion, Level, Prompt, Request, Summary
 from cpullm.tasks import Task, TaskPrompts

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cpullm.errors import OptionError
-from cpullm.options import KV_TYPES, Options, Sampling, Setting
+from cpullm.job import Sampling, Setting
+from cpullm.options import KV_TYPES, Options
 
 ALL = [pytest.param(option, id=option.name) for option in fields(Options)]
 NUMBERS = [pytest.param(option, id=option.name) for option in fields(Options) if "low" in option.metadata]

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpullm.errors import OptionError
-from cpullm.options import EngineOptions, Options, Sampling, Setting
+from cpullm.job import EngineOptions, Sampling, Setting
+from cpullm.options import Options
 from cpullm.plan import DECODE_COST, JOINT_TOKENS, Budget, budget, cost, pack, pack_texts, request_id, texts
 from cpullm.predict import makespan
 from cpullm.records import Prompt, Request

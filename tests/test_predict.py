@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from cpullm import predict
 from cpullm.catalog import ResolvedModel
+from cpullm.job import EngineOptions, Job, Sampling
 from cpullm.merge import Merging
-from cpullm.options import EngineOptions, Job, Options, Sampling
+from cpullm.options import Options
 from cpullm.plan import Budget, Plan
 from cpullm.predict import Asked
 from cpullm.rates import Part, Rates

@@ -9,7 +9,7 @@ import pytest
 
 from cpullm import retry, worker
 from cpullm.errors import EngineError, MachineError
-from cpullm.options import EngineOptions, Job, Sampling
+from cpullm.job import EngineOptions, Job, Sampling
 from cpullm.records import Completion, Request
 from cpullm.store import Store
 

@@ -18,7 +18,7 @@ from cpullm.engine.llama import LlamaModel, LlamaRunner
 from cpullm.engine.sampler import DRY_LAST_N, PENALTY_LAST_N, Sampler
 from cpullm.engine.sequence import Sequence
 from cpullm.errors import OptionError
-from cpullm.options import EngineOptions, Sampling, Setting
+from cpullm.job import EngineOptions, Sampling, Setting
 from cpullm.records import FinishReason
 
 pytestmark = pytest.mark.model

@@ -14,7 +14,7 @@ import cpullm
 from cpullm import plan, worker
 from cpullm import spark as on_spark
 from cpullm.errors import EngineError, InputError, MachineError, OptionError
-from cpullm.options import EngineOptions, Job, Sampling, Setting
+from cpullm.job import EngineOptions, Job, Sampling, Setting
 from cpullm.records import Prompt, Request
 from cpullm.spark import failures, groups, sessions
 from cpullm.store import Store

@@ -16,7 +16,8 @@ import cpullm
 from cpullm import Document, InputError, ModelError, OptionError, Result, Summary, Task, summarize, worker
 from cpullm import tasks as all_tasks
 from cpullm.engine.llama import LlamaModel
-from cpullm.options import Job, Options, Sampling
+from cpullm.job import Job, Sampling
+from cpullm.options import Options
 from cpullm.records import Chunk, Completion, Request, columns
 from cpullm.store import Store
 from cpullm.summarize import prepare

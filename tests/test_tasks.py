@@ -15,7 +15,7 @@ from cpullm import tasks
 from cpullm.engine import grammar
 from cpullm.engine.llama import LlamaModel
 from cpullm.errors import ModelError, OptionError
-from cpullm.options import Sampling
+from cpullm.job import Sampling
 from cpullm.records import Prompt
 from cpullm.tasks import Task
 

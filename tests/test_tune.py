@@ -21,8 +21,9 @@ from cpullm.engine.perplexity import token_losses
 from cpullm.engine.quantize import format_of, n_weights, quantize
 from cpullm.errors import EngineError, MachineError, OptionError
 from cpullm.gguf import record
+from cpullm.job import Setting
 from cpullm.measure import Meter, Speed, measure
-from cpullm.options import Setting, Tuning
+from cpullm.options import Tuning
 from cpullm.tune import siblings, store, tuning
 from cpullm.tune.meters import Meters
 from cpullm.tune.search import MARGIN, Search, Shape, Trial, Variant

@@ -20,7 +20,7 @@ from cpullm import Document, memory, plan, summarize, worker
 from cpullm.engine.engine import Engine
 from cpullm.engine.sequence import Sequence
 from cpullm.errors import EngineError, MachineError, OptionError
-from cpullm.options import EngineOptions, Job, Sampling, Setting
+from cpullm.job import EngineOptions, Job, Sampling, Setting
 from cpullm.records import Completion, Finished, Prompt, Request
 
 JOB = Job(EngineOptions("none.gguf", "0" * 64, 64, Setting(1, 2, 16)), {"summarize": Sampling(repeat_penalty=1.0)})

@@ -16,7 +16,7 @@ from typing import Any
 from cpullm import catalog
 from cpullm.bench import synthetic
 from cpullm.facts import installed_version
-from cpullm.options import Setting
+from cpullm.job import Setting
 from cpullm.worker import usable_cpus
 
 PART_SECONDS = 540.0

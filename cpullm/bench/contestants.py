@@ -21,8 +21,8 @@ from cpullm.engine.engine import Engine
 from cpullm.engine.llama import LlamaModel, LlamaRunner
 from cpullm.engine.sequence import Sequence
 from cpullm.errors import EngineError
+from cpullm.job import EngineOptions, Sampling, Setting
 from cpullm.measure import TimedRunner
-from cpullm.options import EngineOptions, Sampling, Setting
 from cpullm.worker import usable_cpus
 
 Answer = Callable[..., dict[str, Any]]

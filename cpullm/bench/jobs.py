@@ -11,7 +11,7 @@ from cpullm.bench import apart, workload
 from cpullm.bench.conditions import Conditions, in_turn, median, say
 from cpullm.bench.machine import speed
 from cpullm.engine.llama import LlamaModel
-from cpullm.options import EngineOptions, Job, Sampling, Setting
+from cpullm.job import EngineOptions, Job, Sampling, Setting
 from cpullm.records import Prompt, Request, row
 
 QUESTIONS = {

@@ -19,8 +19,8 @@ from typing import Any
 from cpullm.bench import apart, synthetic
 from cpullm.bench.conditions import Conditions, in_turn, median, say
 from cpullm.errors import MachineError
+from cpullm.job import Setting
 from cpullm.measure import measure
-from cpullm.options import Setting
 from cpullm.records import row
 
 

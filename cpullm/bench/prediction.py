@@ -17,8 +17,9 @@ from cpullm import corpus, plan, predict
 from cpullm.bench import apart, workload
 from cpullm.bench.conditions import Conditions, say
 from cpullm.engine.llama import LlamaModel
+from cpullm.job import Setting
 from cpullm.measure import Meter
-from cpullm.options import Options, Setting
+from cpullm.options import Options
 from cpullm.predict import Asked
 from cpullm.rates import Part, Point, Rates
 from cpullm.records import Document, row

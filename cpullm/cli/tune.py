@@ -9,7 +9,8 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from cpullm.cli import arguments as shared
-from cpullm.options import Setting, Tuning
+from cpullm.job import Setting
+from cpullm.options import Tuning
 
 _CHANGE_WIDTH = 25
 

@@ -18,7 +18,7 @@ from cpullm.engine import log
 from cpullm.engine.bindings import c
 from cpullm.engine.llama import context_params
 from cpullm.errors import EngineError, ModelError
-from cpullm.options import EngineOptions
+from cpullm.job import EngineOptions
 
 _MIB = 1 << 20
 _WEIGHTS = re.compile(r"load_tensors: +(\S+) model buffer size = +([\d.]+) MiB")

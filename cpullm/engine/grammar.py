@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import regex
 
 from cpullm.errors import OptionError
-from cpullm.options import Sampling
+from cpullm.job import Sampling
 
 if TYPE_CHECKING:
     from cpullm.engine.llama import LlamaModel

@@ -19,7 +19,7 @@ from cpullm.engine.bindings import c
 from cpullm.engine.sampler import Sampler
 from cpullm.engine.sequence import Batch, Entry, Sequence
 from cpullm.errors import EngineError, MachineError, ModelError
-from cpullm.options import EngineOptions, Setting
+from cpullm.job import EngineOptions, Setting
 
 _N_WORDINGS = 64
 GGML_TYPES = {"f16": c.GGML_TYPE_F16, "q8_0": c.GGML_TYPE_Q8_0}

@@ -10,7 +10,7 @@ import numpy as np
 from cpullm.engine import log
 from cpullm.engine.bindings import c
 from cpullm.errors import OptionError
-from cpullm.options import Sampling
+from cpullm.job import Sampling
 
 if TYPE_CHECKING:
     from cpullm.engine.llama import LlamaModel

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from cpullm.engine.loops import LoopDetector
-from cpullm.options import Sampling
+from cpullm.job import Sampling
 from cpullm.records import FinishReason
 
 

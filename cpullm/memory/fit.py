@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cpullm.errors import EngineError, MachineError
+from cpullm.job import EngineOptions
 from cpullm.memory.free import available
 from cpullm.memory.need import Memory, Needs, gigabytes
-from cpullm.options import EngineOptions
 from cpullm.plan import Budget
 
 _LEAST_WINDOW_TOKENS = 64  # that the option takes

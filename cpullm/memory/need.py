@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from cpullm.options import EngineOptions
+from cpullm.job import EngineOptions
 
 if TYPE_CHECKING:
     from cpullm.engine.footprint import Footprints

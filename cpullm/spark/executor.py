@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cpullm import retry, worker
-from cpullm.options import EngineOptions, Job, Place
+from cpullm.job import EngineOptions, Job, Place
 from cpullm.records import Completion, Finished, Request
 from cpullm.spark import placing
 from cpullm.store import Store

@@ -17,7 +17,7 @@ import pandas as pd
 
 from cpullm import worker
 from cpullm.errors import CpullmError, ModelError, OptionError
-from cpullm.options import EngineOptions, Job, Place
+from cpullm.job import EngineOptions, Job, Place
 from cpullm.records import Completion, Request, columns, row
 from cpullm.spark import executor, partitions, placing
 from cpullm.spark.failures import translated

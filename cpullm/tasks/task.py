@@ -9,7 +9,8 @@ from typing import Any
 import regex
 
 from cpullm.errors import OptionError
-from cpullm.options import Options, Sampling
+from cpullm.job import Sampling
+from cpullm.options import Options
 
 PLACEHOLDER = "{text}"
 JOINS = ("majority", "union", "append")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from cpullm import memory
 from cpullm.errors import EngineError, MachineError
+from cpullm.job import EngineOptions, Setting
 from cpullm.measure import Meter, Speed
-from cpullm.options import EngineOptions, Setting
 from cpullm.rates import Point
 from cpullm.tune.search import Shape, Variant
 

@@ -15,8 +15,8 @@ from statistics import median
 from typing import Any
 
 from cpullm.errors import CpullmError
+from cpullm.job import Setting
 from cpullm.measure import Speed
-from cpullm.options import Setting
 
 TAKEN = "taken"
 MARGIN = 0.03  # what is less than this much faster is not told from noise, and leaves things as they are

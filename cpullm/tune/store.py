@@ -15,7 +15,8 @@ from cpullm import catalog
 from cpullm.errors import CpullmError, MachineError
 from cpullm.fetch import tell
 from cpullm.gguf import sha256_of, write_text
-from cpullm.options import Options, Setting
+from cpullm.job import Setting
+from cpullm.options import Options
 from cpullm.rates import Point, Rates
 from cpullm.tune.search import Trial
 from cpullm.worker import usable_cpus

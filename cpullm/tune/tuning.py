@@ -13,7 +13,8 @@ from pathlib import Path
 
 from cpullm import catalog
 from cpullm.errors import CpullmError
-from cpullm.options import Setting, Tuning
+from cpullm.job import Setting
+from cpullm.options import Tuning
 from cpullm.rates import Point
 from cpullm.tune import siblings, store
 from cpullm.tune.meters import Meters
@@ -173,7 +174,7 @@ class _Run:
             date=datetime.now(timezone.utc).date().isoformat(),
             shared=beside is not None,
             n_busy=self._n_busy,
-            points=self._points[beside is not None],
+            points=self._points.get(beside is not None, ()),
             trials=tuple(self.quiet.trials),
             neighbours=tuple(self._neighbours),
         )

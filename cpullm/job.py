@@ -1,0 +1,80 @@
+"""What a run's executors are told: the engine, how it computes, and how each task's tokens are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from cpullm.errors import OptionError
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How an engine computes: what `cpullm tune` chooses for a CPU and a model. `n_threads` None: all it may use."""
+
+    n_threads: int | None = None
+    n_seq_max: int = 4
+    n_ubatch: int = 256
+    kv_type: str = "f16"
+    flash_attn: bool = False
+    repack: bool = True
+
+    def __post_init__(self) -> None:
+        if self.kv_type != "f16" and not self.flash_attn:
+            raise OptionError(f"kv_type {self.kv_type} needs flash_attn: llama.cpp has no other way to read it.")
+
+
+class Place(str, Enum):
+    """Where an engine's model is: a file here, one that Spark brings, a path of every host, or a file system's URI."""
+
+    HERE = "here"
+    SPARK = "spark"
+    EVERY_HOST = "every host"
+    URI = "uri"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What one engine is: a model file, the room it gets and how it computes. Two equal ones may share an engine.
+
+    `model` is a path, or what `place` takes to find it: the name of a file that Spark brings (`SparkFiles`), or a URI.
+    `n_ctx` is the room of one sequence, in tokens, prompt and answer together.
+    """
+
+    model: str
+    model_sha256: str
+    n_ctx: int
+    setting: Setting = Setting()
+    place: Place = Place.HERE
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a token is chosen from the model's likelihoods. `grammar` is GBNF that the answer must follow.
+
+    `min_p`: arXiv 2407.01082. `repeat_penalty`: arXiv 1909.05858. DRY: text-generation-webui pull request 5677.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 0.95
+    min_p: float = 0.0
+    repeat_penalty: float = 1.1
+    dry_multiplier: float = 0.0
+    seed: int = 0
+    grammar: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "top_p", "min_p", "repeat_penalty", "dry_multiplier"):
+            object.__setattr__(self, name, float(getattr(self, name)))  # 0 and 0.0 are one, and must give one id
+        if self.grammar is not None and not (isinstance(self.grammar, str) and self.grammar.strip()):
+            raise OptionError(f"grammar must be GBNF with a rule `root`, or None for any answer, got {self.grammar!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the requests of one run share: the engine, the sampling of each task by its name, a group's time limit."""
+
+    engine: EngineOptions
+    samplings: Mapping[str, Sampling]
+    group_seconds: float | None = None
