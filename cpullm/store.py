@@ -8,12 +8,12 @@ not at all. Request ids are their content's hash, so an answer that is there is 
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
 import os
 import posixpath
 import re
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpullm.errors import MachineError, OptionError
+from cpullm.filesystems import is_uri, opened, told
 from cpullm.records import Completion, Request, row
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _MARK = "STORE"
 _NAME = re.compile(r"[0-9a-f]{64}\.jsonl")  # others in the folder are not ours
+_DRAFT = re.compile(r"\.[0-9a-zA-Z.]+\.[0-9a-f]{32}")
+_DRAFT_SECONDS = 3600.0
 _TRYING = "trying"
 _N_READERS = 8  # a file in S3 is mostly waiting
 
@@ -47,15 +50,16 @@ class Store:
 
         Raises OptionError, naming the folder, where that cannot be.
         """
-        store = cls(uri if "://" in uri else str(Path(uri).absolute()))
+        store = cls(uri if is_uri(uri) else str(Path(uri).absolute()))
         try:
             store._files.create_dir(store._root, recursive=True)
             if store._found_mark() is None:
                 store._write(_MARK, uuid.uuid4().hex.encode(), over=False)
             store._forget_tries()  # what an earlier run died of, this one may have room for
+            store._forget_drafts()
             return replace(store, mark=store._found_mark() or "")
         except OSError as error:
-            raise OptionError(f"answers cannot be kept in {uri} ({_told(error)}): name another folder.") from error
+            raise OptionError(f"answers cannot be kept in {uri} ({told(error)}): name another folder.") from error
 
     def is_seen(self) -> bool:
         """Whether this machine sees the folder that was prepared, not another one of the same name."""
@@ -86,7 +90,7 @@ class Store:
             self._write(_name(requests), "\n".join([*lines, ""]).encode())
         except OSError as error:
             raise OptionError(
-                f"answers cannot be kept in {self.uri} ({_told(error)}). Those that are there are not lost: make room "
+                f"answers cannot be kept in {self.uri} ({told(error)}). Those that are there are not lost: make room "
                 "or get leave to write there, and give the same command again."
             ) from error
 
@@ -101,7 +105,7 @@ class Store:
                 with contextlib.suppress(FileNotFoundError):  # another run does the same
                     self._files.delete_file(self._path(name))
         except OSError as error:
-            raise OptionError(f"answers in {self.uri} cannot be deleted ({_told(error)}).") from error
+            raise OptionError(f"answers in {self.uri} cannot be deleted ({told(error)}).") from error
 
     def tried(self) -> Counter[str]:
         """How often a process began and did not come to its end, by the name of the group or the request's id."""
@@ -132,13 +136,23 @@ class Store:
         with contextlib.suppress(OSError):  # not there, or another run writes in it
             self._files.delete_dir(self._path(_TRYING))
 
+    def _forget_drafts(self) -> None:
+        """Those that writers left who died; one that is young may have a writer who lives."""
+        from pyarrow.fs import FileSelector
+
+        oldest = time.time() - _DRAFT_SECONDS
+        for info in self._files.get_file_info(FileSelector(self._root)):
+            if _DRAFT.fullmatch(info.base_name) and info.mtime_ns is not None and info.mtime_ns < oldest * 1e9:
+                with contextlib.suppress(FileNotFoundError):
+                    self._files.delete_file(info.path)
+
     @property
     def _files(self) -> FileSystem:
-        return _opened(self.uri)[0]
+        return opened(self.uri)[0]
 
     @property
     def _root(self) -> str:
-        return _opened(self.uri)[1]
+        return opened(self.uri)[1]
 
     def _found_mark(self) -> str | None:
         try:
@@ -214,23 +228,3 @@ def group_name(requests: Iterable[Request]) -> str:
 def _name(requests: Iterable[Request]) -> str:
     """The file of what these requests are answered with."""
     return f"{group_name(requests)}.jsonl"
-
-
-@functools.lru_cache(maxsize=8)
-def _opened(uri: str) -> tuple[FileSystem, str]:
-    from pyarrow import ArrowException
-    from pyarrow.fs import FileSystem, LocalFileSystem
-
-    if "://" not in uri:
-        return LocalFileSystem(), uri
-    try:
-        files, root = FileSystem.from_uri(uri)
-    except (ArrowException, OSError, ValueError) as error:
-        raise OptionError(f"{uri} cannot be opened: {_told(error)}. A path, hdfs://… and s3://… can.") from error
-    return files, root
-
-
-def _told(error: BaseException) -> str:
-    """The first line of an error, without Arrow's own detail."""
-    lines = (getattr(error, "strerror", None) or str(error)).splitlines() or [type(error).__name__]
-    return str(lines[0])[:300]

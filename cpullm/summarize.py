@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cpullm import catalog, corpus, facts, memory, plan, splitters, tune, worker
+from cpullm import catalog, corpus, facts, filesystems, memory, plan, splitters, tune, worker
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import InputError, OptionError
 from cpullm.job import EngineOptions, Job, Place, Sampling, Setting
@@ -255,7 +255,7 @@ def _placed(prepared: plan.Plan, spark: SparkSession | None, model_at: str | Non
     engine = prepared.job.engine
     engine = replace(engine, setting=replace(engine.setting, n_threads=prepared.options.n_threads))
     if model_at is not None:
-        engine = replace(engine, model=model_at, place=Place.URI if "://" in model_at else Place.EVERY_HOST)
+        engine = replace(engine, model=model_at, place=Place.URI if filesystems.is_uri(model_at) else Place.EVERY_HOST)
     return replace(prepared, job=replace(prepared.job, engine=engine))
 
 

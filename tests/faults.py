@@ -27,7 +27,8 @@ import pandas as pd
 
 from cpullm import catalog
 from tests import cluster as clusters
-from tests.cluster import STANDIN, Cluster, Driver, Node, can_mount, computed, drive
+from tests.cluster import STANDIN, Cluster, Driver, Node, computed, drive
+from tests.hosts import can_mount
 
 KINDS = ("python", "executor", "node", "driver", "stopped", "model", "disk")
 N_TEXTS, TEXT_SECONDS, GROUP_TEXTS = 60, 0.7, 2

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 from cpullm.fetch import file_sha256
 from cpullm.spark import placing
 from tests import cluster as clusters
-from tests.cluster import Cluster, Link, until
+from tests.cluster import Cluster, until
+from tests.hosts import Link
 
 if TYPE_CHECKING:
     from pyspark import SparkContext

@@ -18,6 +18,7 @@ PACKAGE = Path(cpullm.__file__).parent
 # DESIGN.md: a module imports only from those before it, or from its own group.
 ORDER = [
     ["errors"],
+    ["filesystems"],
     ["job"],
     ["options"],
     ["records"],

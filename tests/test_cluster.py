@@ -20,7 +20,8 @@ import pytest
 import cpullm
 from cpullm import catalog, worker
 from tests import cluster as clusters
-from tests.cluster import STANDIN, Cluster, Disk, Driver, Link, can_mount, computed, drive, until
+from tests.cluster import STANDIN, Cluster, Driver, computed, drive, until
+from tests.hosts import Disk, Link, can_mount
 
 pytestmark = pytest.mark.model
 TAKES_ROOT = pytest.mark.skipif(not can_mount(), reason="a small disk takes root")

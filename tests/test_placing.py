@@ -15,7 +15,7 @@ import pytest
 from cpullm.errors import MachineError, ModelError
 from cpullm.fetch import file_sha256
 from cpullm.spark import placing
-from tests.cluster import Disk, can_mount
+from tests.hosts import Disk, can_mount
 
 DATA = b"the weights " * 1000
 SHA256 = hashlib.sha256(DATA).hexdigest()

@@ -18,7 +18,8 @@ from cpullm.job import EngineOptions, Job, Sampling, Setting
 from cpullm.records import Prompt, Request
 from cpullm.spark import failures, groups, sessions
 from cpullm.store import Store
-from tests.cluster import STANDIN, Disk, can_mount
+from tests.cluster import STANDIN
+from tests.hosts import Disk, can_mount
 
 SENTENCE = "Number {}: the miller of Oakford sold his blue boat to Ann Pell for nine pounds on the third of May."
 SHORT = {"max_tokens": 8, "n_seq_max": 2, "n_threads": 1}

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from cpullm.errors import MachineError, OptionError
 from cpullm.records import Completion, Request
 from cpullm.store import Store
-from tests.cluster import Disk, can_mount
+from tests.hosts import Disk, can_mount
 
 
 @pytest.fixture
@@ -88,6 +88,19 @@ class TestKeep:
         with pytest.raises(OptionError, match="No space left"):
             store.keep([A], [_completion(A)])
         assert [path.name for path in Path(store.uri).iterdir()] == ["STORE"]
+
+    def test_drafts_of_writers_who_died_are_gone_when_they_are_old(self, store: Store) -> None:
+        store.keep([A], [_completion(A)])
+        folder = Path(store.uri)
+        names = (f".{A.id}.jsonl.{'a' * 32}", f".{B.id}.jsonl.{'b' * 32}", ".mine")
+        old, young, other = (folder / name for name in names)
+        for path in (old, young, other):
+            path.write_text("{")
+        for path in (old, other, folder / "STORE"):
+            os.utime(path, (0, 0))
+        Store.prepared(store.uri)
+        assert not old.exists() and young.exists() and other.exists()
+        assert set(store.answers()) == {A.id}
 
     def test_many_writers_of_one_group_leave_one_whole_file(self, store: Store) -> None:
         answers = [_completion(A, "x" * 100_000)]

@@ -22,7 +22,7 @@ QUESTIONS = {
 }
 _HEAD = "<|im_start|>user\n"
 _TAIL = "\n\n{question}<|im_end|>\n<|im_start|>assistant\n"
-_SPARK_SECONDS = 80.0  # of the job before it is made even: it shall take a minute or more
+_SPARK_SECONDS = 70.0  # of the job, about: it shall take a minute or more
 _BLOCK = 256
 
 
@@ -93,7 +93,6 @@ def spark(conditions: Conditions) -> dict[str, Any]:
     requests = plan.pack(
         requests, plan.GROUP_WIDTHS * conditions.setting().n_seq_max * (n_tokens + plan.DECODE_COST * new_tokens)
     )
-    requests = _even(requests, conditions.n_threads)
     shared = {
         "model": str(conditions.engine_model),
         "n_ctx": _room(requests),
@@ -161,16 +160,6 @@ def _n_requests(conditions: Conditions, n_tokens: int, new_tokens: int) -> int:
     n_requests: int = max(n, round(_SPARK_SECONDS * n / told["seconds"]))
     say(f"{n_requests} requests take about {_SPARK_SECONDS:.0f} s here")
     return n_requests
-
-
-def _even(requests: list[Request], n_places: int) -> list[Request]:
-    """The groups without those of a last round that would leave some of Spark's places idle: that is no overhead.
-
-    The bare engine has no such round: it answers one group at a time with all CPUs.
-    """
-    n_groups = 1 + max(request.group_id for request in requests)
-    n_even = n_groups // n_places * n_places or n_groups
-    return [request for request in requests if request.group_id < n_even]
 
 
 def _requests(conditions: Conditions, prompts: list[list[int]], names: list[str], new_tokens: int) -> list[Request]:

@@ -19,7 +19,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from cpullm.errors import MachineError, ModelError
+from cpullm import filesystems
+from cpullm.errors import MachineError, ModelError, OptionError
 from cpullm.fetch import file_sha256
 
 CACHE_VARIABLE = "CPULLM_MODEL_CACHE"
@@ -164,15 +165,15 @@ def _give_up(shipped: Path, cached: Path) -> None:
 
 def _bring(uri: str, draft: Path) -> None:
     from pyarrow import ArrowException
-    from pyarrow.fs import FileSystem
 
     try:
-        files, path = FileSystem.from_uri(uri)
+        files, path = filesystems.opened(uri)
         with files.open_input_stream(path) as stream, draft.open("wb") as into:
             while block := stream.read(_BLOCK_BYTES):
                 into.write(block)
-    except (ArrowException, OSError, ValueError) as error:
+    except (ArrowException, OptionError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise  # this host's fault, not the other's
-        told = (str(error).splitlines() or [type(error).__name__])[0]
-        raise MachineError(f"{socket.gethostname()} cannot bring the model from {uri}: {told[:300]}") from error
+        raise MachineError(
+            f"{socket.gethostname()} cannot bring the model from {uri}: {filesystems.told(error)}"
+        ) from error
