@@ -60,7 +60,7 @@ test: .venv/.dev ## Run the tests
 	@.venv/bin/python -m pytest -q -m 'not long'
 
 test-cluster: .venv/.dev ## Run all tests on a standalone cluster of this machine; `make test` has a few of them
-	@.venv/bin/python -m pytest -q tests/test_cluster.py
+	@.venv/bin/python -m pytest -q tests/test_cluster.py tests/test_submit.py tests/test_kubernetes.py
 
 bench: .venv/.bench ## Measure this machine and what else runs models on it: everything, or one PART
 	@.venv/bin/cpullm bench $(if $(value PART),$(call quote,PART)) $(call option,BOOK,--book) $(call option,MODEL,--model) \

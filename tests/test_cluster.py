@@ -108,6 +108,7 @@ def test_a_fresh_start_computes_everything(ask: Any, log: Path) -> None:
     assert set(computed(log).values()) == {2}
 
 
+@pytest.mark.long
 def test_a_text_that_kills_its_worker_is_an_error_and_the_rest_arrives(ask: Any, tmp_path: Path) -> None:
     texts = [QUICK.format(i) for i in range(7)]
     code, told = ask([*texts[:3], "A text.\nDIE", *texts[3:]], "--group-tokens", "512").ended()
@@ -128,6 +129,7 @@ def test_a_text_that_takes_for_ever_is_an_error_and_the_rest_arrives(ask: Any, t
     assert answers.drop("3").error.isna().all()
 
 
+@pytest.mark.long
 def test_a_killed_driver_goes_on_where_it_was(ask: Any, tmp_path: Path, log: Path) -> None:
     texts = [SLOW.format(i) for i in range(10)]
     first = ask(texts)
@@ -293,6 +295,7 @@ def test_a_host_that_is_cut_off_loses_no_text(tmp_path: Path, starter: Path, log
         link.remove()
 
 
+@pytest.mark.long
 def test_executors_of_one_host_share_one_model(tmp_path: Path, starter: Path) -> None:
     """The real engine twice: one file, and in memory its pages once, beside what each engine has for itself."""
     texts = pd.DataFrame({"id": range(8), "text": [QUICK.format(i) * 8 for i in range(8)]})
