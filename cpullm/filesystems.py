@@ -10,6 +10,8 @@ from cpullm.errors import OptionError
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
+_SCHEMES = ("file", "hdfs", "viewfs", "s3")
+
 
 @functools.lru_cache(maxsize=8)
 def opened(uri: str) -> tuple[FileSystem, str]:
@@ -19,6 +21,8 @@ def opened(uri: str) -> tuple[FileSystem, str]:
 
     if not is_uri(uri):
         return LocalFileSystem(), uri
+    if uri.partition("://")[0] not in _SCHEMES:
+        raise OptionError(f"{uri} cannot be opened: a path, hdfs://… and s3://… can.")
     try:
         files, path = FileSystem.from_uri(uri)
     except (ArrowException, OSError, ValueError) as error:

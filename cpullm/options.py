@@ -76,8 +76,8 @@ class Options:
         "requests that one engine decodes together", low=256, high=10_000_000,
     )  # fmt: skip
     group_seconds: float | None = _option(
-        None, "on Spark: a group that takes longer, loading the model included, is ended and begun again; by default "
-        "it may take any time", low=1.0, high=1_000_000.0,
+        None, "on Spark: a group that takes longer is ended and begun again; by default it may take any time",
+        low=1.0, high=1_000_000.0,
     )  # fmt: skip
 
     def __post_init__(self) -> None:

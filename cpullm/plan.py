@@ -1,7 +1,7 @@
 """Texts → requests that fit the context → groups of work for the engines there are. Pure: no Spark, no files.
 
 An answer depends on its request alone, on no neighbour and no group, so the same job gives the same answers on one
-executor or a hundred, though its groups are others.
+executor or a hundred, though its groups are others (docs/tuning.md has the kinds of models of which that is not so).
 """
 
 from __future__ import annotations

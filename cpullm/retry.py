@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cpullm import worker
 from cpullm.errors import OptionError
@@ -17,14 +18,16 @@ from cpullm.records import Completion, FinishReason, Request
 from cpullm.store import Store, group_name
 
 _N_WHOLE = 2  # deaths of the whole group
-N_DEATHS = 2  # of a request alone: once may be the machine's fault
+# Marks of a request alone: one death may be the machine's fault, and one mark that of a copy begun elsewhere.
+N_DEATHS = 3
 
 
 def answer(requests: Sequence[Request], job: Job, store: Store) -> tuple[list[Completion], bool]:
     """The group's completions, and whether they are all kept."""
     tried, group = store.tried(), group_name(requests)
     careful = tried[group] >= _N_WHOLE or any(tried[request.id] for request in requests)
-    known = store.answers_of(requests, singly=careful)
+    found = store.answers_of(requests, singly=careful)
+    known = {key: replace(one, group_id=requests[0].group_id) for key, one in found.items()}
     left = [request for request in requests if request.id not in known]
     if not left:
         return list(known.values()), True

@@ -55,6 +55,7 @@ class Store:
             store._files.create_dir(store._root, recursive=True)
             if store._found_mark() is None:
                 store._write(_MARK, uuid.uuid4().hex.encode(), over=False)
+            store._try_writing()
             store._forget_tries()  # what an earlier run died of, this one may have room for
             store._forget_drafts()
             return replace(store, mark=store._found_mark() or "")
@@ -129,12 +130,17 @@ class Store:
         self._forget(mark)
 
     def _forget(self, mark: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # the answer counts, and a mark by itself harms little
             self._files.delete_file(self._path(mark))
 
     def _forget_tries(self) -> None:
         with contextlib.suppress(OSError):  # not there, or another run writes in it
             self._files.delete_dir(self._path(_TRYING))
+
+    def _try_writing(self) -> None:
+        name = f".{_MARK}.{uuid.uuid4().hex}"
+        self._write(name, b".")
+        self._files.delete_file(self._path(name))
 
     def _forget_drafts(self) -> None:
         """Those that writers left who died; one that is young may have a writer who lives."""

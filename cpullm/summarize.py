@@ -101,19 +101,18 @@ def run(
         texts, dropped = texts.cleaned(spark, hygiene)
     chunks = texts.chunks(splitting, limit, progress)
     prepared = prepare(chunks, tasks=asked, model=model, options=settings, progress=progress)
-    store = kept_answers(answers, fresh)
-    result = execute(prepared, spark=spark, store=store, model_at=model_at, progress=progress)
+    store = kept_answers(answers)
+    result = execute(prepared, spark=spark, store=store, fresh=fresh, model_at=model_at, progress=progress)
     return replace(result, dropped=dropped)
 
 
-def kept_answers(answers: str | Path | None, fresh: bool = False) -> Store | None:
-    """The store of answers at this place, emptied if it is to be `fresh`; none for None."""
+def kept_answers(answers: str | Path | None) -> Store | None:
+    """The store of answers at this place; none for None."""
     if answers is None:
         return None
-    store = Store.prepared(str(answers))
-    if fresh:
-        store.clear()
-    return store
+    if not str(answers).strip():
+        raise OptionError("answers names no folder: give a path or a URI, or leave it out.")
+    return Store.prepared(str(answers))
 
 
 def prepare(
@@ -209,14 +208,20 @@ def execute(
     *,
     spark: SparkSession | None = None,
     store: Store | None = None,
+    fresh: bool = False,
     model_at: str | None = None,
     progress: bool = True,
 ) -> Result:
-    """Answer and merge, on Spark's executors if there is a session, else in this process."""
+    """Answer and merge, on Spark's executors if there is a session, else in this process.
+
+    What the `store` has is forgotten first for a `fresh` run, once nothing refuses it.
+    """
     from cpullm.engine.llama import LlamaModel
 
     started = time.monotonic()
     prepared = _placed(prepared, spark, model_at)
+    if store is not None and fresh:
+        store.clear()
     with LlamaModel(prepared.model.path, vocab_only=True) as vocabulary:
         merging = Merging(prepared, vocabulary, *_run_on(spark), progress=progress, store=store)
         try:
@@ -237,6 +242,8 @@ def _placed(prepared: plan.Plan, spark: SparkSession | None, model_at: str | Non
         raise OptionError("spark is a Spark Connect session, which cannot ship the model; pass a classic SparkSession.")
     if spark is None and prepared.options.group_seconds is not None:
         raise OptionError("group_seconds ends a worker of Spark, and there is no Spark session: leave it out.")
+    if model_at is not None and not model_at.strip():
+        raise OptionError("model_at names no file: give a path of every host or a URI, or leave it out.")
     n_engines = 1 if spark is None else on_spark.engines_here(spark)
     if n_engines and model_at is not None:
         raise OptionError(f"model_at {model_at} is for executors elsewhere; here the model is read where it lies.")

@@ -114,7 +114,7 @@ def test_a_text_that_kills_its_worker_is_an_error_and_the_rest_arrives(ask: Any,
     code, told = ask([*texts[:3], "A text.\nDIE", *texts[3:]], "--group-tokens", "512").ended()
     assert code == 0, told
     answers = _answers(tmp_path / "out")
-    assert "2 times at this text alone" in answers.error["3"], told
+    assert "3 times at this text alone" in answers.error["3"], told
     assert answers.drop("3").error.isna().all() and answers.drop("3").summary.str.startswith("Answer").all()
 
 
@@ -125,7 +125,7 @@ def test_a_text_that_takes_for_ever_is_an_error_and_the_rest_arrives(ask: Any, t
     code, told = ask(hung, "--group-seconds", "4").ended()
     assert code == 0, told
     answers = _answers(tmp_path / "out")
-    assert "ran out of time 2 times at this text alone" in answers.error["3"], told
+    assert "ran out of time 3 times at this text alone" in answers.error["3"], told
     assert answers.drop("3").error.isna().all()
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.fs
 import pytest
 
 from cpullm import retry, worker
@@ -55,9 +57,9 @@ def store(tmp_path: Path) -> Store:
     return Store.prepared(str(tmp_path))
 
 
-def _attempts(store: Store) -> list[Completion]:
-    """Four attempts as Spark makes them; the completions of the first that does not die."""
-    for _ in range(4):
+def _attempts(store: Store, n: int = 4) -> list[Completion]:
+    """Attempts as Spark makes them, four for a job; the completions of the first that does not die."""
+    for _ in range(n):
         try:
             return retry.answer(GROUP, JOB, store)[0]
         except Death:
@@ -113,15 +115,15 @@ def test_what_kills_the_process_is_an_error_in_the_second_job_and_the_rest_is_an
         _attempts(store)
     completions = {completion.id: completion for completion in _attempts(store)}
     assert [completions[request.id].text for request in GROUP] == ["about a", "", "about c"]
-    assert "2 times at this text alone" in str(completions[GROUP[1].id].error)
-    assert engine.calls == ["abc", "abc", "a", "b", "b", "c"]
+    assert "3 times at this text alone" in str(completions[GROUP[1].id].error)
+    assert engine.calls == ["abc", "abc", "a", "b", "b", "b", "c"]
 
 
 def test_two_that_kill_it_are_both_found(engine: StandIn, store: Store) -> None:
     engine.deadly = "ac"
     with pytest.raises(EngineError):
         _attempts(store)
-    completions = _attempts(store)
+    completions = _attempts(store, 8)
     assert [completion.error is None for completion in sorted(completions, key=lambda one: one.id)] == [
         False, True, False
     ]  # fmt: skip
@@ -167,3 +169,24 @@ def test_a_text_is_tried_alone_where_no_mark_can_be_left(
     monkeypatch.setattr(Store, "_write", refuse)
     completions, kept = retry.answer(GROUP, JOB, store)
     assert engine.calls == ["a", "b", "c"] and all(completion.error is None for completion in completions) and not kept
+
+
+def test_an_answer_of_an_earlier_run_is_given_as_this_groups(engine: StandIn, store: Store) -> None:
+    """It was in another group then; who watches the groups knows this one."""
+    retry.answer([replace(request, group_id=7) for request in GROUP], JOB, store)
+    completions, _ = retry.answer(GROUP, JOB, store)
+    assert {completion.group_id for completion in completions} == {3} and engine.calls == ["abc"]
+
+
+def test_a_mark_that_cannot_be_taken_away_costs_no_answer(
+    engine: StandIn, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Kept(pyarrow.fs.SubTreeFileSystem):
+        """A folder in which nothing can be deleted."""
+
+        def delete_file(self, path: str) -> None:
+            raise PermissionError(13, "Permission denied")
+
+    files = Kept("/", pyarrow.fs.LocalFileSystem())
+    monkeypatch.setattr(Store, "_files", files)
+    assert len(retry.answer(GROUP, JOB, store)[0]) == 3

@@ -249,7 +249,7 @@ def test_on_one_machine_too_a_text_that_kills_its_worker_is_an_error_and_the_res
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     errors = pd.read_parquet(tmp_path / "out" / "summaries.parquet").error
-    assert errors[[0, 2]].isna().all() and "2 times at this text alone" in errors[1]
+    assert errors[[0, 2]].isna().all() and "3 times at this text alone" in errors[1]
     assert "\tat " not in ended.stderr  # no stack of Java's
 
 

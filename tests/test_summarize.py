@@ -117,6 +117,20 @@ class TestWithTheModel:
         ask(book, answers=tmp_path / "answers")
         assert ask(book, answers=tmp_path / "answers", fresh=True).run["levels"][0]["kept"] == 0
 
+    def test_a_fresh_run_that_is_refused_forgets_nothing(
+        self, ask: Callable[..., Result], book: Path, tmp_path: Path
+    ) -> None:
+        ask(book, answers=tmp_path / "answers")
+        with pytest.raises(OptionError, match="group_seconds"):
+            ask(book, answers=tmp_path / "answers", fresh=True, group_seconds=9)
+        assert ask(book, answers=tmp_path / "answers").run["levels"][0]["kept"] == 2
+
+    def test_a_place_without_a_name_is_refused(self, ask: Callable[..., Result], book: Path) -> None:
+        with pytest.raises(OptionError, match="answers names no folder"):
+            ask(book, answers="")
+        with pytest.raises(OptionError, match="model_at names no file"):
+            ask(book, model_at=" ")
+
     def test_where_executors_find_the_model_is_no_matter_here(self, ask: Callable[..., Result], book: Path) -> None:
         with pytest.raises(OptionError, match="is for executors elsewhere"):
             ask(book, model_at="/models/m.gguf")

@@ -89,12 +89,14 @@ def _summarize(arguments: argparse.Namespace) -> int:
         session = Session(arguments.master, stack)
         prepared, dropped = planned(arguments, session, lambda: report.check_folder(out))
         answers = str(out / "answers") if arguments.answers == ANSWERS else arguments.answers
-        store = kept_answers(answers, arguments.fresh)
+        store = kept_answers(answers)
         if show:
             print(plan_lines(arguments, prepared, dropped), flush=True)
         model_at = getattr(arguments, "model_at", None)
         try:
-            result = execute(prepared, spark=session.started(), store=store, model_at=model_at, progress=show)
+            result = execute(
+                prepared, spark=session.started(), store=store, fresh=arguments.fresh, model_at=model_at, progress=show
+            )
         except KeyboardInterrupt:
             print("cpullm: stopped; finished groups are kept, the same command goes on from there.", file=sys.stderr)
             return 130

@@ -25,6 +25,7 @@ def answer(requests: Sequence[Request], job: Job, store: Store | None) -> tuple[
     if store is not None and store.is_seen():
         completions, kept = retry.answer(requests, job, store)
     else:
+        worker.load(job.engine)
         with worker.time_limit(job.group_seconds):
             completions, kept = list(worker.answer(requests, job)), False
     executor = worker.process_name(os.getppid())  # the process that all its Python workers come from

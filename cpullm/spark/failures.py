@@ -53,7 +53,7 @@ def translated(error: Exception) -> CpullmError:
         return MachineError(
             "A Python worker on an executor was killed or crashed, most likely because memory ran out there: lower "
             "n_seq_max or window_tokens (`cpullm plan` tells what an engine takes), or raise "
-            "spark.executor.memoryOverhead."
+            "spark.executor.memoryOverhead. Or a group took longer than group_seconds, if you set that."
         )
     if "Master removed our application" in text:
         return MachineError(

@@ -61,7 +61,7 @@ def run(
             break
         except CpullmError as error:
             damaged = isinstance(error, ModelError) and n_sent == 1 and placed.engine.place is Place.SPARK
-            over = isinstance(error, OptionError) or spark.sparkContext._jsc.sc().isStopped()
+            over = isinstance(error, OptionError) or _is_stopped(spark)
             if n_more == 0 or over or not (damaged or (store and store.size() > n_before)):
                 raise
             n_sent += damaged  # it was damaged on its way or on a host's disk: Spark brings another copy
@@ -69,6 +69,14 @@ def run(
             answers |= {request.id: known[request.id] for request in left if request.id in known}
             print(f"cpullm: {error} What is missing is asked for again.", file=sys.stderr, flush=True)
     yield from worker.exactly_once(requests, answers.values())
+
+
+def _is_stopped(spark: SparkSession) -> bool:
+    """Whether the session has ended, or its JVM has, which then cannot be asked."""
+    try:
+        return bool(spark.sparkContext._jsc.sc().isStopped())
+    except Exception:
+        return True
 
 
 def _answered(
@@ -117,7 +125,7 @@ def _frame(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> DataFrame:
         spark.createDataFrame(pd.DataFrame([line for line, _ in piece]).astype({"place": "int32"}), schema)
         for _, piece in pieces
     ]
-    return reduce(lambda all, more: all.union(more), frames)
+    return reduce(lambda frame, more: frame.union(more), frames)
 
 
 def _listing() -> Any:

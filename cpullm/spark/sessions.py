@@ -24,9 +24,9 @@ _ATTEMPTS = 4  # at a task in local mode, where Spark makes one, and elsewhere f
 # one node gets only some of them: those that it takes to leave a text out that kills its worker (see cpullm.retry).
 _EXCLUSION = {
     "spark.excludeOnFailure.enabled": "true",
-    "spark.excludeOnFailure.task.maxTaskAttemptsPerExecutor": "5",
-    "spark.excludeOnFailure.task.maxTaskAttemptsPerNode": "5",
-    "spark.task.maxFailures": "16",  # three such nodes, and a good one
+    "spark.excludeOnFailure.task.maxTaskAttemptsPerExecutor": "6",
+    "spark.excludeOnFailure.task.maxTaskAttemptsPerNode": "6",
+    "spark.task.maxFailures": "19",  # three such nodes, and a good one
     # From a group, never from all work: Spark ends a job that has no other executor left, however many groups it did.
     "spark.excludeOnFailure.stage.maxFailedTasksPerExecutor": "1000000",
     "spark.excludeOnFailure.application.maxFailedTasksPerExecutor": "1000000",
@@ -57,7 +57,8 @@ def session(master: str) -> SparkSession:
         settings = _unset(settings)
     settings = {**settings, "spark.ui.showConsoleProgress": "false"}  # spark-submit sets it by itself
     if n_cpus is not None:
-        master = f"local[{n_cpus},{_ATTEMPTS}]"
+        attempts = re.search(r",\s*(\d+)", master)
+        master = f"local[{n_cpus},{attempts[1] if attempts else _ATTEMPTS}]"
         # Workers run this interpreter; on a cluster its path is the cluster's business (spark.pyspark.python).
         os.environ["PYSPARK_PYTHON"] = sys.executable
     try:

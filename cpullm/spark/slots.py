@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _JOINING_SECONDS = 15.0  # for executors that have been asked for
-_STEADY_SECONDS = 1.0
+_STEADY_SECONDS = 3.0
+_POLL_SECONDS = 0.5
+_joined: set[str] = set()  # applications that were waited for
 
 
 def engines_here(spark: SparkSession) -> int:
@@ -23,20 +25,31 @@ def engines_here(spark: SparkSession) -> int:
 
 
 def n_engines(spark: SparkSession) -> int:
-    """Anywhere, now. Executors get some seconds to join, where Spark does not wait for work before it asks for them."""
+    """Anywhere, now, or as many as dynamic allocation may ask for. Executors get some seconds to join."""
     here = engines_here(spark)
     if here:
         return here
     context = spark.sparkContext
-    if context.getConf().get("spark.dynamicAllocation.enabled", "false") == "true":
-        return max(1, _n_tasks(context))
-    ends_at, n_tasks = time.monotonic() + _JOINING_SECONDS, _n_tasks(context)
-    while time.monotonic() < ends_at:
-        time.sleep(_STEADY_SECONDS)
-        before, n_tasks = n_tasks, _n_tasks(context)
-        if n_tasks == before > 0:
-            break
-    return max(1, n_tasks)
+    conf = context.getConf()
+    if conf.get("spark.dynamicAllocation.enabled", "false") == "true":
+        n_cpus, task_cpus = (int(conf.get(f"spark.{name}", "1")) for name in ("executor.cores", "task.cpus"))
+        most = int(conf.get("spark.dynamicAllocation.maxExecutors", "0"))
+        return max(1, _n_tasks(context), most * (n_cpus // task_cpus))
+    if context.applicationId not in _joined:
+        _wait(context)
+        _joined.add(str(context.applicationId))
+    return max(1, _n_tasks(context))
+
+
+def _wait(context: SparkContext) -> None:
+    """Until nothing has joined for a while, or nothing has in time."""
+    n_tasks, now = 0, time.monotonic()
+    ends_at, steady_at = now + _JOINING_SECONDS, now + _JOINING_SECONDS
+    while time.monotonic() < min(ends_at, steady_at):
+        found = _n_tasks(context)
+        if found != n_tasks:
+            n_tasks, steady_at = found, time.monotonic() + _STEADY_SECONDS
+        time.sleep(_POLL_SECONDS)
 
 
 def _n_tasks(context: SparkContext) -> int:

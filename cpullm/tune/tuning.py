@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -138,7 +138,8 @@ class _Run:
 
     def _measure_points(self, search: Search, beside: bool) -> None:
         seconds = self._tuning.seconds * _POINTS_SHARE
-        self._points[beside] = self._meters.points(search.best, search.speed(search.best), seconds)
+        with suppress(CpullmError):  # without them predictions are rougher, and what was found still counts
+            self._points[beside] = self._meters.points(search.best, search.speed(search.best), seconds)
 
     def _told_beside(self, trial: Trial) -> None:
         self._neighbours.append(trial)
