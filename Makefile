@@ -59,7 +59,7 @@ models: .venv/.run ## Fetch the starter model
 test: .venv/.dev ## Run the tests
 	@.venv/bin/python -m pytest -q -m 'not long'
 
-test-cluster: .venv/.dev ## Run all tests on a standalone cluster of this machine; `make test` has a few of them
+test-cluster: .venv/.dev ## Run all tests on a standalone cluster of this machine; `make test` has a short job with faults
 	@.venv/bin/python -m pytest -q tests/test_cluster.py tests/test_submit.py tests/test_kubernetes.py
 
 bench: .venv/.bench ## Measure this machine and what else runs models on it: everything, or one PART

@@ -19,6 +19,7 @@ from cpullm.engine.engine import Engine, Runner
 from cpullm.engine.sequence import Batch, Entry, Sequence
 from cpullm.errors import EngineError
 from cpullm.job import EngineOptions, Setting
+from cpullm.rates import Point
 from cpullm.worker import usable_cpus
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class Speed:
     decode_tokens_per_second: float
     seconds: float
     load_seconds: float = 0.0
+
+    def point(self, prompt_tokens: int, n_sequences: int) -> Point:
+        """The rates, and the shape they were measured at."""
+        return Point(prompt_tokens, n_sequences, self.prefill_tokens_per_second, self.decode_tokens_per_second)
 
     def request_seconds(self, prompt_tokens: int, new_tokens: int) -> float:
         """What a request of this shape takes of a full engine's time, in seconds."""

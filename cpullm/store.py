@@ -55,7 +55,8 @@ class Store:
             store._files.create_dir(store._root, recursive=True)
             if store._found_mark() is None:
                 store._write(_MARK, uuid.uuid4().hex.encode(), over=False)
-            store._try_writing()
+            else:
+                store._try_writing()
             store._forget_tries()  # what an earlier run died of, this one may have room for
             store._forget_drafts()
             return replace(store, mark=store._found_mark() or "")

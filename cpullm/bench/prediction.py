@@ -21,7 +21,7 @@ from cpullm.job import Setting
 from cpullm.measure import Meter
 from cpullm.options import Options
 from cpullm.predict import Asked
-from cpullm.rates import Part, Point, Rates
+from cpullm.rates import Part, Rates
 from cpullm.records import Document, row
 from cpullm.summarize import prepare
 from cpullm.tasks import chosen
@@ -82,7 +82,7 @@ def measure_groups(
     ):
         while len(told) < n_groups and time.monotonic() < ends_at:
             speed = meters(variant)
-            short = Point(meters.work.prompt_tokens, how.n_seq_max, *_rates(speed))
+            short = speed.point(meters.work.prompt_tokens, how.n_seq_max)
             rates = Rates.fitted([short, *meters.points(variant, speed, _ANY_SECONDS)], how.n_seq_max)
             new_tokens = chance.randint(most[1] // 8, most[1])
             sizes = [chance.randint(most[0] // 8, most[0]) for _ in range(chance.randint(1, 2 * how.n_seq_max))]
@@ -94,10 +94,6 @@ def measure_groups(
             say(f"group {len(told)}: {len(sizes)} requests, {measured:.2f} s, predicted {predicted:.2f}")
     middle = sorted(given, key=lambda rates: rates.seconds([Part(800, 800, 160)] * how.n_seq_max))[len(given) // 2]
     return {"groups": told, "rates": row(middle)}
-
-
-def _rates(speed: Any) -> tuple[float, float]:
-    return speed.prefill_tokens_per_second, speed.decode_tokens_per_second
 
 
 def _book(conditions: Conditions, book: workload.Book, rates: Rates) -> list[dict[str, Any]]:

@@ -74,10 +74,10 @@ class Meters:
         self.work = Shape(max(work.prompt_tokens, longest // _PROMPT_TOKENS[1] * _PROMPT_TOKENS[1]), _POINT_STEPS)
         try:
             full, n_tokens = self(variant), self.work.prompt_tokens
-            found = [Point(n_tokens, variant.setting.n_seq_max, *_rates(full))]
+            found = [full.point(n_tokens, variant.setting.n_seq_max)]
             if variant.setting.n_seq_max > 1:
                 alone = self._meter(variant).run([self._meter(variant).prompt(work.prompt_tokens)], _POINT_STEPS + 1)
-                found.append(Point(work.prompt_tokens, 1, *_rates(alone)))
+                found.append(alone.point(work.prompt_tokens, 1))
         finally:
             self.work = work
         return tuple(found)
@@ -154,10 +154,6 @@ class Meters:
                 f"{variant.setting.n_seq_max} sequences of {self._shape.prompt_tokens} tokens, and "
                 f"{memory.gigabytes(free)} are free"
             )
-
-
-def _rates(speed: Speed) -> tuple[float, float]:
-    return speed.prefill_tokens_per_second, speed.decode_tokens_per_second
 
 
 def _measured_apart(variant: Variant, work: Shape) -> Speed:
