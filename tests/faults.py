@@ -25,7 +25,7 @@ from typing import Any
 
 import pandas as pd
 
-from cpullm import catalog
+from cpullm import catalog, installed
 from tests import cluster as clusters
 from tests.cluster import STANDIN, Cluster, Driver, Node, computed, drive
 from tests.hosts import can_mount
@@ -147,7 +147,7 @@ class _Job:
 
     def _start(self) -> Driver:
         self._drivers += 1
-        model = str(catalog.resolve_model(catalog.STARTER, progress=False).path)
+        model = str(catalog.resolve_model(installed.STARTER, progress=False).path)
         return drive(
             self._cluster, "summarize", str(self._folder / "texts.csv"), "--model", model, "--out",
             str(self._folder / "out"), *FLAGS,

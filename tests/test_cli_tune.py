@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fakes import TUNED
 
-from cpullm import catalog, tune
+from cpullm import catalog, installed, tune
 from cpullm.cli import main
 from cpullm.tune import store
 from cpullm.tune.search import Trial
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.model
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(catalog, "home", lambda: tmp_path)
+    monkeypatch.setattr(installed, "home", lambda: tmp_path)
     monkeypatch.setattr(store, "path", lambda: tmp_path / "models" / "tuned.json")
     (tmp_path / "models").mkdir()
     return tmp_path

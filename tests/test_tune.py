@@ -14,7 +14,7 @@ from fakes import TUNED
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cpullm import catalog, memory, tune
+from cpullm import catalog, installed, memory, tune
 from cpullm.engine import perplexity
 from cpullm.engine.llama import LlamaModel
 from cpullm.engine.perplexity import token_losses
@@ -188,7 +188,7 @@ class TestSearch:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(catalog, "home", lambda: tmp_path)
+    monkeypatch.setattr(installed, "home", lambda: tmp_path)
     monkeypatch.setattr(store, "path", lambda: tmp_path / "models" / "tuned.json")
     return tmp_path
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from cpullm import catalog, readers, splitters
 from cpullm.bench.conditions import Conditions
+from cpullm.installed import SAMPLE
 from cpullm.options import Splitting
 from cpullm.records import Document, row
 
@@ -29,7 +30,7 @@ class SplitTiming:
 
 def measure(conditions: Conditions, megabytes: Sequence[float] | None = None) -> dict[str, Any]:
     """How fast a book (default: the sample) and copies of it are read and split. Returns the part's record."""
-    path = catalog.resolve_corpus(conditions.book or "sample")
+    path = catalog.resolve_corpus(conditions.book or SAMPLE)
     sizes = megabytes or ((0.01,) if conditions.quick else MEGABYTES)
     return {
         "ratios": {},

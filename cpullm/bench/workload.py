@@ -8,9 +8,9 @@ from pathlib import Path
 from cpullm import catalog, readers, splitters
 from cpullm.engine.llama import LlamaModel
 from cpullm.errors import FetchError, InputError
+from cpullm.installed import SAMPLE
 
 BOOK = "war_and_peace"
-SAMPLE = "sample"
 
 
 @dataclass(frozen=True, slots=True)

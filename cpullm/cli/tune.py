@@ -17,14 +17,14 @@ _CHANGE_WIDTH = 25
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    from cpullm.catalog import STARTER
+    from cpullm.installed import default_model
 
     parser = commands.add_parser(
         "tune",
         help="find the fast setting for a model on this machine; it is used from then on",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("model", nargs="?", default=STARTER, help="a model's name or a .gguf file")
+    parser.add_argument("model", nargs="?", default=default_model(), help="a model's name or a .gguf file")
     shared.add_options(parser, Tuning)
     parser.add_argument(
         "--shared", action="store_true", help="for a machine that others use too: what is fastest beside busy processes"

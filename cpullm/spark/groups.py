@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cpullm import worker
+from cpullm import filesystems, worker
 from cpullm.errors import CpullmError, ModelError, OptionError
 from cpullm.job import EngineOptions, Job, Place
 from cpullm.records import Completion, Request, columns, row
-from cpullm.spark import executor, partitions, placing
+from cpullm.spark import executor, partitions
 from cpullm.spark.failures import translated
 from cpullm.spark.sessions import local_cpus
 from cpullm.store import Store
@@ -152,7 +152,7 @@ def _placed(spark: SparkSession, engine: EngineOptions, n_sent: int) -> EngineOp
     name = f"{engine.model_sha256}{f'-{n_sent}' if n_sent > 1 else ''}.gguf"
     if name not in {Path(file).name for file in context.listFiles}:
         named = Path(tempfile.mkdtemp(dir=context._temp_dir), name)
-        placing.link_or_copy(Path(engine.model), named)  # Spark would take the name behind a symbolic link
+        filesystems.link_or_copy(Path(engine.model), named)  # Spark would take the name behind a symbolic link
         context.addFile(str(named))
     return replace(engine, model=name, place=Place.SPARK)
 

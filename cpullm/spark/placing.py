@@ -13,7 +13,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -48,21 +47,15 @@ def on_every_host(path: Path, sha256: str) -> Path:
     return path
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """The same file under another name if both are on one file system, else a copy."""
-    try:
-        target.hardlink_to(source.resolve())
-    except OSError:
-        shutil.copyfile(source, target)
+def cache_path() -> Path:
+    """Where the cache is or will be: what CPULLM_MODEL_CACHE names, else in the system's folder for temporary files."""
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named) if named else Path(tempfile.gettempdir(), f"cpullm-models-{os.getuid()}")
 
 
 def cache_folder() -> Path:
-    """The host's cache, made if need be, this user's alone: what is in it is believed.
-
-    CPULLM_MODEL_CACHE names it; by default it is a folder of the system's one for temporary files.
-    """
-    named = os.environ.get(CACHE_VARIABLE)
-    folder = Path(named) if named else Path(tempfile.gettempdir(), f"cpullm-models-{os.getuid()}")
+    """The host's cache, made if need be, this user's alone: what is in it is believed."""
+    folder = cache_path()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         facts = folder.stat()
@@ -151,7 +144,7 @@ def _adopt(shipped: Path, draft: Path) -> None:
     """Spark's copy as the draft: the same file if they are on one disk."""
     if not shipped.exists():  # it was given up for a cached one, which is gone
         raise ModelError(f"{socket.gethostname()} has lost the model that Spark brought: its cache was deleted.")
-    link_or_copy(shipped, draft)
+    filesystems.link_or_copy(shipped, draft)
 
 
 def _give_up(shipped: Path, cached: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from cpullm import catalog
+from cpullm import catalog, installed
 from cpullm.errors import MachineError
 from cpullm.fetch import file_sha256
 from cpullm.gguf import record, recorded, remember
@@ -59,7 +59,7 @@ class Sibling:
     """A model's weights in another format: a draft until it is kept, gone when it is not."""
 
     def __init__(self, source: Path, source_sha256: str, format: str) -> None:
-        self.target = catalog.home() / "models" / f"{source.stem}.{format}.gguf"
+        self.target = installed.home() / "models" / f"{source.stem}.{format}.gguf"
         self._source, self._source_sha256, self.format = source, source_sha256, format
         self.path = self.target.with_name(f".{self.target.name}.{os.getpid()}")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from cpullm import catalog
+from cpullm import installed
 from cpullm.errors import CpullmError, MachineError
 from cpullm.fetch import tell
 from cpullm.gguf import sha256_of, write_text
@@ -26,6 +26,8 @@ _INSTRUCTIONS = frozenset(
     "avx avx2 fma f16c avx_vnni avx512f avx512vl avx512bw avx512_vnni avx512_vbmi avx512_bf16 amx_int8 amx_bf16 "
     "asimd asimdhp asimddp i8mm bf16 sve sve2 sme vsx lsx lasx rvv".split()
 )
+
+CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +67,24 @@ class Tuned:
 
 def cpu() -> str:
     """This CPU, as far as it decides what is fast: its name, its instructions, and how many this process may use."""
-    facts = _cpu_facts()
-    name = facts.get("model name") or facts.get("cpu model") or platform.processor() or platform.machine()
-    flags = sorted(_INSTRUCTIONS & set((facts.get("flags") or facts.get("features") or "").split()))
-    return f"{' '.join([name, *flags])} x {usable_cpus()}"
+    return f"{' '.join([cpu_name(), *sorted(_INSTRUCTIONS & cpu_flags())])} x {usable_cpus()}"
 
 
-def _cpu_facts() -> dict[str, str]:
+def cpu_name(cpuinfo: Path = CPUINFO) -> str:
+    """What the system calls this CPU, or its kind."""
+    facts = _cpu_facts(cpuinfo)
+    return facts.get("model name") or facts.get("cpu model") or platform.processor() or platform.machine()
+
+
+def cpu_flags(cpuinfo: Path = CPUINFO) -> set[str]:
+    """The instructions it has, in the system's words; none where they are unknown."""
+    facts = _cpu_facts(cpuinfo)
+    return set((facts.get("flags") or facts.get("features") or "").split())
+
+
+def _cpu_facts(cpuinfo: Path) -> dict[str, str]:
     try:
-        first = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+        first = cpuinfo.read_text().split("\n\n")[0]
     except OSError:
         return {}
     pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
@@ -82,7 +93,7 @@ def _cpu_facts() -> dict[str, str]:
 
 def path() -> Path:
     """Where it is stored."""
-    return catalog.home() / "models" / "tuned.json"
+    return installed.home() / "models" / "tuned.json"
 
 
 def stored(model_sha256: str, on: str | None = None) -> Tuned | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cpullm import catalog
 from cpullm.errors import CpullmError
+from cpullm.installed import default_model
 from cpullm.job import Setting
 from cpullm.options import Tuning
 from cpullm.rates import Point
@@ -42,7 +43,7 @@ Told = Callable[[Trial, int], None]
 
 
 def tune(
-    model: str | Path = catalog.STARTER,
+    model: str | Path | None = None,
     tuning: Tuning | None = None,
     *,
     shared: bool = False,
@@ -56,7 +57,7 @@ def tune(
     written in another format, if that is faster and loses at most `tuning.loss` of perplexity. `told` gets each trial
     and the number of busy processes beside it. Raises CpullmError.
     """
-    resolved = catalog.resolve_model(model, progress=progress)
+    resolved = catalog.resolve_model(model or default_model(), progress=progress)
     store.check_writable()
     window = resolved.entry.window_tokens if resolved.entry else WINDOW_TOKENS
     with _Run(resolved, Shape(window, NEW_TOKENS), tuning or Tuning(), told) as run:
