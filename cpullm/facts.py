@@ -61,7 +61,7 @@ def of_run(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], s
 
 
 def of_executors(finished: Sequence[Finished]) -> list[dict[str, Any]]:
-    """What each executor did, by its name: groups, tokens a second while it worked, engines loaded, groups retried."""
+    """What each executor did, by its name: groups, tokens, seconds, engines loaded, groups retried; and its kernels."""
     by_name: dict[str, list[Finished]] = {}
     for group in finished:
         by_name.setdefault(group.executor, []).append(group)
@@ -77,6 +77,7 @@ def of_executors(finished: Sequence[Finished]) -> list[dict[str, Any]]:
             "load_seconds": round(sum(group.load_seconds for group in groups), 3),
             "retried": sum(group.attempt > 0 for group in groups),
             "errors": sum(group.errors for group in groups),
+            "cpu_variant": next((group.cpu_variant for group in reversed(groups) if group.cpu_variant), None),
         }
         for name, groups in sorted(by_name.items())
     ]

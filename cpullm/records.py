@@ -152,7 +152,8 @@ class Finished:
     """A group that is done, and where. `attempt` counts from 0; `kept` is whether it was put into the store there.
 
     `executor` is host:pid of the process that holds the engine, or of the one that its Python workers come from.
-    `load_seconds` is 0 where the engine was there already; `seconds` has it in it.
+    `load_seconds` is 0 where the engine was there already; `seconds` has it in it. `cpu_variant` is the kind of CPU
+    whose kernels the engine ran, None where none was loaded.
     """
 
     group_id: int
@@ -165,6 +166,7 @@ class Finished:
     seconds: float
     load_seconds: float
     kept: bool = True
+    cpu_variant: str | None = None
 
     @property
     def tokens(self) -> int:

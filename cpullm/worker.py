@@ -37,6 +37,7 @@ class _Loaded:
     model: LlamaModel
     runner: LlamaRunner
     engine: Engine
+    cpu_variant: str
 
     def close(self) -> None:
         self.runner.close()
@@ -73,6 +74,7 @@ class Clock:
             completion_tokens=sum(completion.completion_tokens for completion in completions),
             seconds=time.perf_counter() - self.started,
             load_seconds=_load_seconds - self.loads_before,
+            cpu_variant=_loaded.cpu_variant if _loaded is not None else None,
         )
 
 
@@ -201,6 +203,7 @@ def _engine_for(options: EngineOptions, *, check: bool = False) -> _Loaded:
 
 
 def _load(options: EngineOptions) -> _Loaded:
+    from cpullm.engine.bindings import cpu_variant
     from cpullm.engine.engine import Engine
     from cpullm.engine.llama import LlamaModel, LlamaRunner
 
@@ -211,7 +214,7 @@ def _load(options: EngineOptions) -> _Loaded:
     except BaseException:
         model.close()
         raise
-    return _Loaded(options, model, runner, Engine(runner))
+    return _Loaded(options, model, runner, Engine(runner), cpu_variant())
 
 
 def _sequence(request: Request, job: Job, model: LlamaModel) -> EngineSequence:

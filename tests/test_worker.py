@@ -49,7 +49,9 @@ class LetterModel:
 def runner(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRunner]:
     """A scripted runner in place of this process's engine: to `d` it says `hi`, to `e` nothing."""
     runner = FakeRunner(answers={ord("d"): [ord("h"), ord("i"), END], ord("e"): [ord(" "), END]})
-    loaded = SimpleNamespace(options=JOB.engine, model=LetterModel(), runner=runner, engine=Engine(runner))
+    loaded = SimpleNamespace(
+        options=JOB.engine, model=LetterModel(), runner=runner, engine=Engine(runner), cpu_variant="haswell"
+    )
     monkeypatch.setattr(worker, "_loaded", loaded)
     yield runner
     assert len(runner.released) == sum(len(batch.entries) for batch in runner.batches)
@@ -123,6 +125,7 @@ class TestRun:
         list(worker.run([_request("a"), _request("b"), _request("c", 1)], JOB, watch=watch))
         assert answers == [1, 1, 1]
         assert [(group.group_id, group.requests, group.attempt) for group in groups] == [(0, 2, 0), (1, 1, 0)]
+        assert {group.cpu_variant for group in groups} == {"haswell"}
 
 
 class TestSequence:

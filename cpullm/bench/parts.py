@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cpullm.bench import compare, jobs, machine, prediction, split
+from cpullm.bench import compare, jobs, machine, prediction, split, variants
 from cpullm.bench.conditions import Conditions, facts, say
 from cpullm.errors import OptionError
 from cpullm.gguf import write_text
@@ -27,6 +27,7 @@ RATIOS_OF = {
     "spark": ("spark_overhead",),
     "plan": ("group_seconds", "schedule_64", "schedule_1000"),
     "machine": ("gemm_fraction_7b", "bandwidth_fraction_7b"),
+    "variants": ("chosen_variant", "variant_perplexity"),
 }
 RATIOS = tuple(ratio for ratios in RATIOS_OF.values() for ratio in ratios)
 NOT_MEASURED = "not measured yet"
@@ -40,6 +41,7 @@ PARTS: dict[str, Callable[[Conditions], dict[str, Any]]] = {
     "plan": prediction.measure,
     "machine": machine.efficiency,
     "growth": machine.growth,
+    "variants": variants.measure,
 }
 
 

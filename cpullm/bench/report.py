@@ -135,6 +135,17 @@ def _growth(told: Record) -> Iterator[str]:
         yield f"left out for time: {', '.join(told['left_out_for_time'])}"
 
 
+def _variants(told: Record) -> Iterator[str]:
+    if not told["variants"]:
+        return
+    yield f"{told['n_requests']} prompts of {told['prompt_tokens']} tokens, {told['new_tokens']} new each; medians"
+    rows: list[tuple[str, ...]] = [("", "seconds", "prefill t/s", "decode t/s", "perplexity")]
+    for name, one in told["variants"].items():
+        rates = (f"{one[f'{kind}_tokens_per_second']:.1f}" for kind in ("prefill", "decode"))
+        rows.append((name, f"{one['seconds']:.2f}", *rates, f"{one['perplexity']:.3f}"))
+    yield from aligned(rows)
+
+
 _TABLES: dict[str, Callable[[Record], Iterator[str]]] = {
     "split": _split,
     "compare": _compare,
@@ -143,6 +154,7 @@ _TABLES: dict[str, Callable[[Record], Iterator[str]]] = {
     "plan": _plan,
     "machine": _machine,
     "growth": _growth,
+    "variants": _variants,
 }
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 _NO_CHART = "no chart: that takes matplotlib and the parts compare or growth"
-PARTS = ("split", "compare", "tasks", "spark", "plan", "machine", "growth")
+PARTS = ("split", "compare", "tasks", "spark", "plan", "machine", "growth", "variants")
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     from cpullm.bench.files import FORMATS
-    from cpullm.catalog import STARTER
+    from cpullm.installed import default_model
 
     parser = commands.add_parser(
         "bench", help="measure this machine", description=f"Parts: {', '.join(PARTS)}; without one all of them in turn."
@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--book", help="a book, by name or path (default: war_and_peace; for split: sample)")
     parser.add_argument(
         "--model",
-        default=STARTER,
+        default=default_model(),
         help="a model's name, a .gguf file, synthetic-1.1b or synthetic-7b (default: starter)",
     )
     parser.add_argument(

@@ -31,9 +31,9 @@ def add(commands: Any) -> None:
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """What a job is: its source, its tasks, its model and all options."""
-    from cpullm.catalog import STARTER
+    from cpullm.installed import default_model, default_source
 
-    parser.add_argument("source", nargs="?", default="sample", help=shared.SOURCE)
+    parser.add_argument("source", nargs="?", default=default_source(), help=shared.SOURCE)
     parser.add_argument(
         "--task",
         dest="tasks",
@@ -43,7 +43,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help=f"what is asked about each unit: {_tasks_help()}, or the path of an .ini file; may be given several "
         "times, or several with commas (default: summarize)",
     )
-    parser.add_argument("--model", default=STARTER, help="a model's name (see `cpullm models list`) or a .gguf file")
+    parser.add_argument(
+        "--model", default=default_model(), help="a model's name (see `cpullm models list`) or a .gguf file"
+    )
     parser.add_argument("--limit", type=int, default=argparse.SUPPRESS, help="take the first N units only")
     parser.add_argument(
         "--master",
@@ -208,10 +210,12 @@ def _executor_lines(executors: list[dict[str, Any]]) -> list[str]:
     if len(executors) < 2 and not any(one["retried"] for one in executors):
         return []
     slowest = max(one["slowest_group_seconds"] for one in executors)
+    mixed = len({one["cpu_variant"] for one in executors} - {None}) > 1
     head = f"{'executor':30} {'groups':>6} {'tokens/s':>8} {'slowest':>9} {'loads':>5} {'retried':>7} {'errors':>6}"
     rows = [
         f"{one['executor']:30} {one['groups']:>6} {one['tokens'] / max(one['seconds'], 0.001):>8.0f} "
         f"{one['slowest_group_seconds']:>7.1f} s {one['loads']:>5} {one['retried']:>7} {one['errors']:>6}"
+        + (f"  {one['cpu_variant']}" if mixed else "")
         + (" <- the slowest group" if one["slowest_group_seconds"] == slowest else "")
         for one in executors
     ]
