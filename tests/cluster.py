@@ -212,15 +212,20 @@ class Driver:
         return self.output.read_text("utf-8", "replace")
 
 
-def drive(cluster: Cluster, *arguments: str, settings: Mapping[str, str] | None = None) -> Driver:
-    """`cpullm` with these arguments on the cluster, as a user starts it, in a process group of its own."""
+def drive(
+    cluster: Cluster, *arguments: str, settings: Mapping[str, str] | None = None, python: str = sys.executable
+) -> Driver:
+    """`cpullm` with these arguments on the cluster, as a user starts it, in a process group of its own.
+
+    Executors start `python`.
+    """
     conf = {
         "spark.executor.memory": "700m", "spark.driver.bindAddress": cluster.host, "spark.driver.host": cluster.host,
         "spark.ui.enabled": "false", **(settings or {}),
     }  # fmt: skip
     flags = " ".join(f"--conf {name}={value}" for name, value in conf.items())
     environment = {
-        **os.environ, "PYSPARK_PYTHON": sys.executable, "PYSPARK_SUBMIT_ARGS": f"{flags} pyspark-shell",
+        **os.environ, "PYSPARK_PYTHON": python, "PYSPARK_SUBMIT_ARGS": f"{flags} pyspark-shell",
         "SPARK_LOCAL_IP": cluster.host,
     }  # fmt: skip
     output = cluster.folder / f"driver-{uuid.uuid4()}.log"

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -264,6 +265,22 @@ def test_what_each_executor_did_is_told(ask: Any, tmp_path: Path) -> None:
     executors = _facts(tmp_path / "out")["executors"]
     assert len(executors) == 2 and sum(one["requests"] for one in executors) == 8
     assert "tokens/s" in told and "slowest" in told
+
+
+@pytest.mark.long
+def test_doctor_tells_which_executor_lacks_the_package(cluster: Cluster, tmp_path: Path, starter: Path) -> None:
+    """Here the second one's Python, which has no packages; the first one's facts are told all the same."""
+    python = tmp_path / "python"
+    bare = f'case "$CPULLM_MODEL_CACHE" in *node1/*) exec {sys.executable} -I -S "$@";; esac'
+    python.write_text(f'#!/bin/sh\n{bare}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    code, told = drive(cluster, "doctor", "--model", str(starter), "--json", python=str(python)).ended()
+    record, _ = json.JSONDecoder().raw_decode(told[told.index("{\n") :])
+    assert code == 1 and not record["can_run"] and record["n_executors"] == 2, told
+    whole, lacking = sorted(record["executors"], key=lambda one: "cpullm" not in one["facts"])
+    assert whole["facts"]["variant"] and whole["facts"]["room"] > 0
+    (fault,) = [one for one in record["amiss"] if one["fault"]]
+    assert fault["name"] == lacking["name"] and "lacks a package: No module named 'cpullm'" in fault["fault"]
 
 
 @pytest.mark.long

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import cpullm
-from cpullm import plan, worker
+from cpullm import doctor, plan, worker
 from cpullm import spark as on_spark
 from cpullm.errors import EngineError, InputError, MachineError, OptionError
 from cpullm.job import EngineOptions, Job, Sampling, Setting
@@ -292,3 +292,19 @@ def test_an_old_java_is_named(monkeypatch, tmp_path):
 def test_groups_do_not_depend_on_the_number_of_executors():
     asked = [Request(str(i), 0, "summarize", "", "", "", 100 + i, 16) for i in range(40)]
     assert plan.pack(asked, 1024) == plan.pack(list(reversed(asked)), 1024)
+
+
+@pytest.mark.model
+def test_doctor_sees_the_one_executor_of_a_local_session(spark, starter):
+    machine = doctor.Machine(model=str(starter))
+    seen = doctor.cluster.ask(spark, machine, doctor.here(machine))
+    (one,) = seen.executors
+    assert (one.n_tasks, seen.n_executors, seen.task_cpus) == (2, 1, 1)
+    assert one.facts["cpullm"] and one.facts["instructions"] and one.facts["free"] > 0
+    assert not [wrong for wrong in seen.amiss if wrong.fault]
+
+
+def test_a_python_that_an_executor_lacks_is_told_with_its_name(spark, monkeypatch):
+    monkeypatch.setattr(spark.sparkContext, "pythonExec", "/nowhere/python")
+    (visit,) = on_spark.visit(spark, ["-c", "print(1)"])
+    assert visit.code == 127 and "/nowhere/python" in visit.output

@@ -5,18 +5,21 @@ from cpullm.spark.failures import readable_errors, translated
 from cpullm.spark.groups import run
 from cpullm.spark.hygiene import Cleaned, clean, clean_documents, summary_lines
 from cpullm.spark.sessions import JAVA_NEEDED, check_java, local_cpus, session, submitted_master
-from cpullm.spark.slots import engines_here, n_engines
+from cpullm.spark.slots import engines_here, n_engines, n_executors
+from cpullm.spark.survey import Visit, visit
 
 __all__ = [
     "JAVA_NEEDED",
     "Cleaned",
     "Reading",
+    "Visit",
     "check_java",
     "clean",
     "clean_documents",
     "engines_here",
     "local_cpus",
     "n_engines",
+    "n_executors",
     "read_files",
     "readable_errors",
     "run",
@@ -27,4 +30,5 @@ __all__ = [
     "submitted_master",
     "summary_lines",
     "translated",
+    "visit",
 ]

@@ -124,15 +124,20 @@ def local_cpus(master: str) -> int | None:
     return None
 
 
-def check_java() -> None:
-    """Raise MachineError, in one line that says what to install, unless Java 17 or later can be run."""
+def check_java() -> tuple[str, int]:
+    """The path and version of the Java that Spark will run.
+
+    Raises MachineError, in one line that says what to install, unless it is 17 or later.
+    """
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home, "bin", "java")) if home else "java"
     advice = f"Spark needs Java {JAVA_NEEDED} or later (Debian: apt-get install openjdk-17-jre-headless)"
-    if shutil.which(java) is None:
+    found = shutil.which(java)
+    if found is None:
         where = f"JAVA_HOME is {home}, and there is no bin/java in it" if home else "no java on the PATH"
         raise MachineError(f"{advice}: {where}.")
     answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
     version = re.search(r'version "(?:1\.)?(\d+)', answer)
     if version is None or int(version[1]) < JAVA_NEEDED:
         raise MachineError(f"{advice}: {java} is {version[1] if version else 'of no version it tells'}.")
+    return found, int(version[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cpullm.spark.sessions import local_cpus
@@ -52,12 +53,19 @@ def _wait(context: SparkContext) -> None:
         time.sleep(_POLL_SECONDS)
 
 
+def n_executors(spark: SparkSession) -> int:
+    """Executors that are there now; a local session is one itself."""
+    return sum(n_tasks > 0 for n_tasks in _rooms(spark.sparkContext))
+
+
 def _n_tasks(context: SparkContext) -> int:
-    """What Spark's own page of executors shows; the driver is in it, with room for none."""
+    return sum(_rooms(context))
+
+
+def _rooms(context: SparkContext) -> Iterator[int]:
+    """Tasks that each executor on Spark's own page of them has room for; a cluster's driver is there, with none."""
     java = context._jsc
     assert java is not None
     executors = java.sc().statusStore().executorList(True).iterator()
-    n_tasks = 0
     while executors.hasNext():
-        n_tasks += int(executors.next().maxTasks())
-    return n_tasks
+        yield int(executors.next().maxTasks())

@@ -1,0 +1,63 @@
+"""The model, and whether an engine of it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cpullm import catalog, gguf, memory
+from cpullm.doctor.findings import Finding, Machine
+from cpullm.errors import CpullmError
+from cpullm.memory import Memory, gigabytes
+from cpullm.plan import Plan
+
+
+def model(machine: Machine) -> Finding:
+    """Is it here and whole, and what its sha256 was held against."""
+    try:
+        found = catalog.resolve_model(machine.model, fetch=False, progress=False)
+    except CpullmError as error:
+        return Finding("model", f"{machine.model} cannot be used", fault=str(error))
+    known = "as when it was fetched" if gguf.recorded(found.path).get("sha256") else "and nothing to hold it against"
+    if found.entry is not None and found.entry.sha256 is not None:
+        known = "as the catalog has it"
+    n_bytes = found.path.stat().st_size
+    facts = {"path": str(found.path), "model_sha256": found.sha256, "n_bytes": n_bytes}
+    return Finding("model", f"{found.path}, {gigabytes(n_bytes)}, sha256 {found.sha256[:16]}…, {known}", facts=facts)
+
+
+def can_be_asked(found: Sequence[Finding]) -> bool:
+    """Whether llama.cpp loads and the model is here: else nothing can be told of an engine."""
+    facts = [name for one in found for name in one.facts if one.fault is None]
+    return "instructions" in facts and "model_sha256" in facts
+
+
+def engine(machine: Machine) -> Finding:
+    """Does one with the default options fit into this machine's memory, beside the JVM of a local session?"""
+    free = memory.available(machine.proc, machine.cgroups)
+    try:
+        plan = _plan(machine)
+        path, options = Path(plan.job.engine.model), plan.job.engine
+        need = memory.check(path, options, budget=plan.budget, jvm=True, free=free)
+    except CpullmError as error:
+        return Finding("engine", "with the default options it cannot run", fault=str(error))
+    fits = "it fits" if free is not None else "whether it fits is unknown"
+    return Finding("engine", f"{gigabytes(need.total)} with the default options; {fits}", facts={"need": need.total})
+
+
+def need(machine: Machine) -> Memory:
+    """What an executor's engine takes with the default options. Raises CpullmError."""
+    options = _plan(machine).job.engine
+    return memory.estimate(Path(options.model), options)
+
+
+def _plan(machine: Machine) -> Plan:
+    """That of a job over one word."""
+    from cpullm.options import Options
+    from cpullm.records import Chunk
+    from cpullm.summarize import prepare
+    from cpullm.tasks import chosen
+
+    chunk = Chunk("a", 0, (), "", "body", 1, 0, 1, "a")
+    path = catalog.resolve_model(machine.model, fetch=False, progress=False).path
+    return prepare([chunk], tasks=chosen(["summarize"]), model=path, options=Options(), progress=False)
