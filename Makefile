@@ -7,10 +7,11 @@ PIP := .venv/bin/python -m pip --no-input --disable-pip-version-check
 # The lower bound in pyproject.toml is the release this is tested with: that one is compiled.
 LLAMA := $(shell sed -n 's/.*"llama-cpp-python>=\([0-9.]*\).*/\1/p' pyproject.toml)
 
-# Compiled here: libllama and ggml, not llama.cpp's tools. A header that every file reads is read once. Code and flags
-# of what runs at inference stay as they are.
+# Compiled here: libllama and ggml, not llama.cpp's tools. Libraries find those beside them. A header that every file
+# reads is read once. Code and flags of what runs at inference stay as they are.
 define LLAMA_CMAKE
 set(LLAMA_BUILD_COMMON OFF)
+set(CMAKE_INSTALL_RPATH "$$ORIGIN")
 cmake_language(DEFER CALL target_precompile_headers llama PRIVATE
     "$$<$$<COMPILE_LANGUAGE:CXX>:$${CMAKE_CURRENT_SOURCE_DIR}/src/models/models.h>")
 endef
@@ -22,7 +23,7 @@ option = $(if $(value $(1)),$(2)=$(call quote,$(1)))
 # $(call failed,LOG): shows the end of the log, and stops.
 failed = { tail -n 20 $(1); echo "Setting up failed: the whole log is $(1)"; exit 1; } >&2
 
-.PHONY: help summarize plan tune models test check format bench fuzz faults scale serving test-cluster test-spark35 install clean tools
+.PHONY: help summarize plan tune models bundle test check format bench fuzz faults scale serving test-cluster test-spark35 install clean tools
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -37,7 +38,7 @@ help: ## Show this list
 	'  ANSWERS where answers are kept as they come, a folder or hdfs://, s3:// (default: OUT/answers)' \
 	'  FRESH   1 to forget the answers that are kept there' \
 	'make bench takes BOOK, MODEL and OUT (default: bench.json) as well, and:' \
-	'  PART    one of split, compare, tasks, spark, plan, machine, growth, each within ten minutes (default: all)' \
+	'  PART    one of split, compare, tasks, spark, plan, machine, growth, variants, each within ten minutes (default: all)' \
 	'  FORMAT  Q8_0 or Q4_0: compare all in this format of the weights (default: each in its fastest)' \
 	'Setting up takes PYTHON (the interpreter), JAVA_HOME, CXX (the compiler) and CMAKE_ARGS (for llama.cpp).'
 
@@ -55,6 +56,9 @@ tune: .venv/.run ## Find the fast setting for MODEL on this CPU, in about a minu
 
 models: .venv/.run ## Fetch the starter model
 	@.venv/bin/cpullm models pull smollm2-135m-instruct
+
+bundle: .venv/.bundle .venv/.every-cpu-$(LLAMA) ## Make a bundle of MODEL and BOOK for machines without a network; in OUT, signed with SIGN
+	@.venv/bin/cpullm bundle make --llama .venv/every-cpu/*.whl $(call option,MODEL,--model) $(call option,BOOK,--book) $(call option,OUT,--out) $(call option,SIGN,--sign)
 
 test: .venv/.dev ## Run the tests
 	@.venv/bin/python -m pytest -q -m 'not long'
@@ -112,19 +116,29 @@ tools:
 	@echo "Setting up .venv, once; the logs are .venv/*.log"
 	@mkdir -p .venv && "$(PYTHON)" -m venv --clear .venv >/dev/null && touch $@
 
-# The other packages are fetched while the compiler works. The wheel is kept apart from pip's own cache: it is made for
-# this CPU, and holds less than other projects may want.
+# $(call compile,CPU,FLAGS,FOLDER,LOG): llama.cpp's wheel into FOLDER, for what the shell command CPU prints. It is kept
+# apart from pip's own cache: it holds less than other projects may want.
+compile = key=$$({ uname -m; $(1); echo '$(2)' "$$CMAKE_ARGS"; } 2>/dev/null | cksum | cut -d ' ' -f 1); \
+	compile() { env MAKEFLAGS= CMAKE_BUILD_PARALLEL_LEVEL="$$(getconf _NPROCESSORS_ONLN)" "$$@" $(PIP) wheel --no-deps --cache-dir "$${XDG_CACHE_HOME:-$$HOME/.cache}/cpullm/$$key" -w $(3) llama-cpp-python==$(LLAMA) >>$(4) 2>&1; }; \
+	rm -rf $(3) $(4); printf '%s\n' "$$LLAMA_CMAKE" >.venv/llama.cmake; \
+	compile SKBUILD_CMAKE_ARGS="$(2);-DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/.venv/llama.cmake"
+
+# The other packages are fetched while the compiler works.
 .venv/.llama-$(LLAMA): .venv/.made
 	@echo "Compiling llama.cpp for this CPU: 2 to 5 minutes on two cores, once"
 	@sed -n '/^dependencies = \[/,/^\]/s/^ *"\([^"]*\)".*/\1/p' pyproject.toml | grep -v llama >.venv/requirements.txt
 	@$(PIP) install -r .venv/requirements.txt >.venv/packages.log 2>&1 & trap 'kill $$! 2>/dev/null' EXIT; trap 'exit 130' HUP INT TERM; \
-	cpu=$$({ uname -m; grep -m 1 -E '^(flags|Features)' /proc/cpuinfo; echo "$$CMAKE_ARGS"; } 2>/dev/null | cksum | cut -d ' ' -f 1); \
-	compile() { env MAKEFLAGS= CMAKE_BUILD_PARALLEL_LEVEL="$$(getconf _NPROCESSORS_ONLN)" "$$@" $(PIP) wheel --no-deps --cache-dir "$${XDG_CACHE_HOME:-$$HOME/.cache}/cpullm/$$cpu" -w .venv/wheels llama-cpp-python==$(LLAMA) >>.venv/llama.log 2>&1; }; \
-	rm -rf .venv/wheels .venv/llama.log; printf '%s\n' "$$LLAMA_CMAKE" >.venv/llama.cmake; \
-	compile SKBUILD_CMAKE_ARGS="-DLLAVA_BUILD=OFF;-DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/.venv/llama.cmake" || \
+	$(call compile,grep -m 1 -E '^(flags|Features)' /proc/cpuinfo,-DLLAVA_BUILD=OFF,.venv/wheels,.venv/llama.log) || \
 	{ grep -q 'Building wheel' .venv/llama.log && echo "That failed: compiling all of it, as it comes" && compile; } || \
 	$(call failed,.venv/llama.log); wait $$!; trap - EXIT; \
 	$(PIP) install .venv/wheels/*.whl >>.venv/llama.log 2>&1 || $(call failed,.venv/llama.log)
+	@touch $@
+
+# For a bundle: ggml's CPU kernels once for each level of this machine's architecture, in libraries beside llama.cpp's own.
+.venv/.every-cpu-$(LLAMA): .venv/.made
+	@echo "Compiling llama.cpp for every CPU of this kind: 5 to 15 minutes on two cores, once"
+	@$(call compile,echo every,-DLLAVA_BUILD=OFF;-DGGML_NATIVE=OFF;-DGGML_BACKEND_DL=ON;-DGGML_CPU_ALL_VARIANTS=ON;-DCMAKE_INSTALL_BINDIR=llama_cpp/lib;-DCMAKE_INSTALL_LIBDIR=llama_cpp/lib,.venv/every-cpu,.venv/every-cpu.log) || \
+	$(call failed,.venv/every-cpu.log)
 	@touch $@
 
 .venv/.run: pyproject.toml .venv/.llama-$(LLAMA)
@@ -146,6 +160,11 @@ tools:
 	@echo "Installing what is measured beside this engine"
 	@if $(PIP) install -e '.[bench]' >.venv/bench.log 2>&1; then touch $@; \
 	else echo "Not all could be installed (the log is .venv/bench.log); what is missing is left out"; fi
+
+.venv/.bundle: .venv/.run
+	@echo "Installing what makes a bundle"
+	@$(PIP) install -e '.[bundle]' >.venv/install.log 2>&1 || $(call failed,.venv/install.log)
+	@touch $@
 
 .venv/.dev: .venv/.run
 	@echo "Installing the tools for tests and checks"

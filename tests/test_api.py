@@ -22,6 +22,7 @@ ORDER = [
     ["job"],
     ["options"],
     ["records"],
+    ["installed"],
     ["rates"],
     ["fetch", "gguf", "sources", "catalog"],
     ["readers"],
@@ -44,7 +45,9 @@ ORDER = [
     ["facts"],
     ["summarize"],
     ["report"],
+    ["doctor"],
     ["bench"],
+    ["bundle"],
     ["__init__"],
     ["cli"],
 ]

@@ -1,7 +1,7 @@
 #!/bin/sh
-# cpullm on YARN: ENVIRONMENT=cpullm.tar.gz submit.sh summarize SOURCE --out FOLDER
+# cpullm on YARN: ENVIRONMENT=env.tar.gz submit.sh summarize SOURCE --out FOLDER
 #   SPARK_HOME, HADOOP_CONF_DIR  as for every job
-#   ENVIRONMENT  the packed environment (conda-pack), here or in HDFS
+#   ENVIRONMENT  the packed environment: env.tar.gz of a bundle, or conda-pack's, here or in HDFS
 #   PYTHON       the same environment on this machine: its interpreter (python3)
 #   MODE         client (the driver runs here) or cluster
 #   NODE_JAVA    Java 17 or later on every node, where YARN's own is older
