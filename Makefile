@@ -23,7 +23,7 @@ option = $(if $(value $(1)),$(2)=$(call quote,$(1)))
 # $(call failed,LOG): shows the end of the log, and stops.
 failed = { tail -n 20 $(1); echo "Setting up failed: the whole log is $(1)"; exit 1; } >&2
 
-.PHONY: help summarize plan tune models bundle test check format bench fuzz faults scale serving test-cluster test-spark35 install clean tools
+.PHONY: help summarize plan tune models bundle test check format bench fuzz faults scale serving test-cluster test-bundle test-spark35 install clean tools
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -40,6 +40,7 @@ help: ## Show this list
 	'make bench takes BOOK, MODEL and OUT (default: bench.json) as well, and:' \
 	'  PART    one of split, compare, tasks, spark, plan, machine, growth, variants, each within ten minutes (default: all)' \
 	'  FORMAT  Q8_0 or Q4_0: compare all in this format of the weights (default: each in its fastest)' \
+	'make bundle takes MODEL and BOOK as well, OUT (default: dist/cpullm-bundle), and SIGN, the SSH key to sign with.' \
 	'Setting up takes PYTHON (the interpreter), JAVA_HOME, CXX (the compiler) and CMAKE_ARGS (for llama.cpp).'
 
 summarize: .venv/.run ## Summarize BOOK, by default the bundled sample, with the starter model
@@ -65,6 +66,9 @@ test: .venv/.dev ## Run the tests
 
 test-cluster: .venv/.dev ## Run all tests on a standalone cluster of this machine; `make test` has a short job with faults
 	@.venv/bin/python -m pytest -q tests/test_cluster.py tests/test_submit.py tests/test_kubernetes.py
+
+test-bundle: .venv/.dev .venv/.every-cpu-$(LLAMA) ## Make a bundle and use it where there is no network, which takes root to arrange
+	@.venv/bin/python -m pytest -q tests/test_bundle.py
 
 bench: .venv/.bench ## Measure this machine and what else runs models on it: everything, or one PART
 	@.venv/bin/cpullm bench $(if $(value PART),$(call quote,PART)) $(call option,BOOK,--book) $(call option,MODEL,--model) \

@@ -20,7 +20,7 @@ from cpullm.gguf import check_gguf, record, recorded, remember, sha256_of
 from cpullm.installed import PACKAGE, SAMPLE
 from cpullm.sources import GUTENBERG_URL, HUB_URL, HubFile, WheelMember, from_gutenberg, from_hub, from_wheel, shorten
 
-__all__ = ["CorpusEntry", "ModelEntry", "ResolvedModel", "check_gguf", "corpora", "folders", "models"]
+__all__ = ["CorpusEntry", "ModelEntry", "ResolvedModel", "check_gguf", "corpora", "corpus_entry", "folders", "models"]
 __all__ += ["pull_corpus", "pull_model", "resolve_corpus", "resolve_model", "verify_model"]
 
 _BOOK_SUFFIXES = (".txt", ".epub", ".htm", ".html", ".md", ".pdf", ".docx")
@@ -153,6 +153,11 @@ def pull_corpus(name: str, *, progress: bool = True) -> Path:
     if _same(name) not in [_same(one) for one in [*corpora(), SAMPLE]]:
         raise InputError(_unknown("corpus", name, [*corpora(), SAMPLE]))
     return resolve_corpus(name, progress=progress)
+
+
+def corpus_entry(name: str) -> CorpusEntry | None:
+    """The book of that name in the catalog."""
+    return _by_name(corpora(), name)
 
 
 def _look_up_model(name_or_path: str | Path) -> tuple[ModelEntry | None, Path | None]:

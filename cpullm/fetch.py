@@ -53,7 +53,7 @@ class NotThere(FetchError):
 Check = Callable[[Path], None]
 
 
-def _why_offline() -> str | None:
+def why_offline() -> str | None:
     """What forbids opening any connection, if anything does."""
     if bundled() is not None:
         return "this is a bundle, which opens no connection"
@@ -64,7 +64,7 @@ def _why_offline() -> str | None:
 
 def refuse_offline(what: str) -> None:
     """Raise if no connection may be opened."""
-    if why := _why_offline():
+    if why := why_offline():
         raise FetchError(f"{what} was not opened: {why}.")
 
 

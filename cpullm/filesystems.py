@@ -47,5 +47,7 @@ def link_or_copy(source: Path, target: Path) -> None:
     """The same file under another name if both are on one file system, else a copy."""
     try:
         target.hardlink_to(source.resolve())
+    except FileExistsError:  # to copy would be to write into it, and into all other names of it
+        raise
     except OSError:
         shutil.copyfile(source, target)

@@ -55,13 +55,16 @@ def home() -> Path:
 def default_model() -> str:
     """The model taken where none is named: the bundle's, else the starter."""
     carried = bundled()
-    return carried.model if carried is not None else STARTER
+    return STARTER if carried is None else _there("models", carried.model)
 
 
 def default_source() -> str:
     """The text taken where none is named: the bundle's first book or folder of them, else the sample."""
     carried = bundled()
-    if carried is None or not carried.corpora:
-        return SAMPLE
-    place = home() / "corpora" / carried.corpora[0]
-    return str(place) if place.is_dir() else carried.corpora[0]
+    return SAMPLE if carried is None or not carried.corpora else _there("corpora", carried.corpora[0])
+
+
+def _there(kind: str, name: str) -> str:
+    """Its path where the bundle was installed, so that nothing else is taken for it; else its name, to be looked up."""
+    path = home() / kind / name
+    return str(path) if path.exists() else name

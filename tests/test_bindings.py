@@ -116,3 +116,15 @@ def test_where_llama_cpp_has_its_kernels_inside_none_are_loaded(tmp_path: Path) 
     before = bindings.cpu_variant()
     bindings._load_kernels(llama)
     assert (llama.loaded, bindings.cpu_variant()) == ([], before)
+
+
+def test_kernels_cannot_be_named_where_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(bindings.CHOICE, "haswell")
+    with pytest.raises(MachineError, match="was compiled for one kind of CPU: unset it"):
+        bindings._load_kernels(_LlamaCpp(tmp_path))
+
+
+def test_damaged_kernels_are_told_in_one_line(kernels: _LlamaCpp) -> None:
+    (Path(kernels.__file__).parent / "lib/libggml-cpu-old.so").write_bytes(b"no library")
+    with pytest.raises(MachineError, match=r"kernels are damaged \(.*old.*\): install cpullm anew\."):
+        bindings._load_kernels(kernels)

@@ -131,17 +131,35 @@ class TestManifest:
         odd = replace(manifest.files[0], licence='a "b"\nc\\ü')
         replace(manifest, files=(odd, *manifest.files[1:])).write(bundle)
         assert Manifest.read(bundle).files[0] == odd
-        assert len((bundle / MANIFEST).read_text("ascii").splitlines()) == len(manifest.files) + 14
+        assert len((bundle / MANIFEST).read_text("utf-8").splitlines()) == len(manifest.files) + 14
 
     @pytest.mark.parametrize(
-        "path", ["/etc/passwd", "../x", "a/../b", "a//b", "./a", "", "a b", "a\nb", "a\\b", 'a"b', "-rf", "ü", "a/"]
+        "path",
+        [
+            "/etc/passwd",
+            "../x",
+            "a/../b",
+            "a//b",
+            "./a",
+            "",
+            "a ",
+            " a/b",
+            "a\nb",
+            "a\\b",
+            'a"b',
+            "a/",
+            "a\u2028b",
+            "\udcff",
+        ],
     )
     def test_refuses_paths_that_a_shell_or_a_disk_could_take_otherwise(self, path: str) -> None:
         with pytest.raises(InputError):
             File(path, 1, "0" * 64, "wheel")
 
-    @pytest.mark.parametrize("path", ["wheels/a-1.0+local.1!2@x=y,z_0.whl", "a/b/c"])
-    def test_takes_plain_paths(self, path: str) -> None:
+    @pytest.mark.parametrize(
+        "path", ["wheels/a-1.0+local.1!2@x=y,z_0.whl", "a/b/c", "corpora/Bericht über Q3 (alt).pdf", "-rf"]
+    )
+    def test_takes_what_people_call_files(self, path: str) -> None:
         assert File(path, 1, "0" * 64, "wheel").path == path
 
     def test_a_folder_with_a_link_makes_none(self, bundle: Path) -> None:
@@ -149,7 +167,7 @@ class TestManifest:
         with pytest.raises(InputError, match=r"link\.whl is a symbolic link"):
             Manifest.of_folder(bundle, cpullm="0", made=MADE, target=TARGET, about={})
 
-    @pytest.mark.parametrize("path", ["notes.txt", "other/x.whl", "wheels/sub dir/x.whl"])
+    @pytest.mark.parametrize("path", ["notes.txt", "other/x.whl", 'wheels/"x".whl'])
     def test_a_file_with_no_place_makes_none(self, bundle: Path, path: str) -> None:
         (bundle / path).parent.mkdir(exist_ok=True)
         (bundle / path).write_bytes(b"x")
@@ -230,8 +248,8 @@ class TestUnusable:
         assert "it is not a file" in _refusal(bundle)
 
     def test_a_folder_that_is_none(self, tmp_path: Path) -> None:
-        (tmp_path / "file").write_bytes(b"")
-        assert "cannot be read" in _refusal(tmp_path / "file")
+        (tmp_path / "wp.tar").write_bytes(b"")
+        assert "unpack a .tar first" in _refusal(tmp_path / "wp.tar")
 
 
 class TestVerify:

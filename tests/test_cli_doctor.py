@@ -90,10 +90,11 @@ def test_a_cluster_that_cannot_be_asked_is_a_fault(
 
 
 @pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize("name", ["Java", "packages", "host name"])
 def test_executors_are_not_asked_where_spark_cannot_start(
-    found: list[Finding], capsys: pytest.CaptureFixture[str]
+    name: str, found: list[Finding], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found.append(Finding("Java", "none", fault="no java"))
+    found.append(Finding(name, "none", fault="it lacks"))
     assert main(["doctor", "--master", "local[2]"]) == 1
     assert "executors  warning: not asked" in capsys.readouterr().out
 

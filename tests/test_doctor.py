@@ -8,6 +8,7 @@ import signal
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import pyspark
 import pytest
 
 from cpullm import catalog
@@ -15,6 +16,7 @@ from cpullm.doctor import CHECKS, Finding, Machine, engine, here, software
 from cpullm.doctor import machine as checks
 from cpullm.doctor.cluster import Executor, Needs, amiss, executor, models
 from cpullm.doctor.findings import UNKNOWN, looked
+from cpullm.installed import Bundled
 from cpullm.memory import Memory
 from cpullm.spark import Visit, placing
 
@@ -104,6 +106,12 @@ def test_instructions_that_llama_cpp_leaves_unused_are_a_warning(root: Path) -> 
     assert found.fault is None and "leaves unused what this CPU has" in str(found.warning)
 
 
+def test_kernels_that_were_chosen_are_not_to_be_compiled_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(software, "_LOADING", """print('["sse42", "SSE3 = 1"]')""")
+    found = software.llama(Machine(root=root, environ={**os.environ, "CPULLM_CPU": "sse42"}))
+    assert "AVX2" in str(found.warning) and found.advice == "unset CPULLM_CPU for the fastest"
+
+
 @pytest.mark.parametrize(
     ("code", "fault", "advice"),
     [
@@ -135,6 +143,20 @@ def test_a_package_that_is_missing_is_a_fault(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(software, "requires", lambda name: ["pandas>=2", "no-such-package[all]>=1", 'x; extra == "y"'])
     found = software.packages(Machine())
     assert found.fault == "not installed: no-such-package" and "pip install no-such-package" in str(found.advice)
+
+
+def test_in_a_bundles_environment_nothing_is_to_be_had_from_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(software, "requires", lambda name: ["no-such-package>=1"])
+    monkeypatch.setattr(software, "bundled", lambda: Bundled("m.gguf", ()))
+    assert "pip" not in str(software.packages(Machine()).advice)
+
+
+def test_a_bundle_installed_without_spark_is_run_by_spark_submit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(software, "requires", lambda name: ["pyspark>=3.5"])
+    monkeypatch.setattr(software, "installed_version", lambda name: None)
+    monkeypatch.setattr(software, "_is_importable", lambda name: False)
+    monkeypatch.setattr(software, "bundled", lambda: Bundled("m.gguf", ()))
+    assert "spark-submit" in str(software.packages(Machine()).advice)
 
 
 def test_java_has_a_path_and_a_version() -> None:
@@ -242,6 +264,20 @@ def test_a_host_name_with_anothers_address_is_a_warning(root: Path, monkeypatch:
 )
 def test_variables_that_lead_python_elsewhere_are_a_warning(environ: dict[str, str], warns: bool) -> None:
     assert (software.environment(Machine(environ=environ)).warning is not None) == warns
+
+
+@pytest.mark.parametrize(
+    ("version", "environ", "warns"),
+    [(pyspark.__version__, {}, False), ("3.4.0", {}, True), ("3.4.0", {"PYSPARK_GATEWAY_PORT": "1"}, False)],
+    ids=["pyspark's", "another", "spark-submit's own"],
+)
+def test_a_spark_home_of_another_version_than_pysparks_is_a_warning(
+    version: str, environ: dict[str, str], warns: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "jars").mkdir()
+    (tmp_path / "jars" / f"spark-core_2.13-{version}.jar").touch()
+    found = software.environment(Machine(environ={**environ, "SPARK_HOME": str(tmp_path)}))
+    assert (found.warning is not None) == warns
 
 
 def test_offline_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,10 +32,16 @@ def test_a_bundles_folder_is_home(folder: Path) -> None:
     assert installed.home() == folder
 
 
-def test_a_bundles_own_model_and_text_are_taken_unasked(folder: Path) -> None:
-    (folder / "corpora/notes.txt").write_text("Notes.")
-    assert installed.default_model() == "tiny.gguf"
+def test_a_bundles_own_model_and_text_are_taken_unasked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    for name in ("corpora/notes.txt", "models/tiny.gguf", "notes.txt", "tiny.gguf"):
+        (folder / name).write_text("Notes.")
+    assert installed.default_model() == str(folder / "models/tiny.gguf")
     assert catalog.resolve_corpus(installed.default_source()) == folder / "corpora/notes.txt"
+
+
+def test_what_was_installed_elsewhere_is_looked_up_by_its_name(folder: Path) -> None:
+    assert (installed.default_model(), installed.default_source()) == ("tiny.gguf", "notes.txt")
 
 
 def test_a_folder_of_texts_that_was_carried_along_is_taken_whole(folder: Path) -> None:

@@ -308,3 +308,9 @@ def test_a_python_that_an_executor_lacks_is_told_with_its_name(spark, monkeypatc
     monkeypatch.setattr(spark.sparkContext, "pythonExec", "/nowhere/python")
     (visit,) = on_spark.visit(spark, ["-c", "print(1)"])
     assert visit.code == 127 and "/nowhere/python" in visit.output
+
+
+def test_a_python_without_spark_says_where_to_get_one(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(MachineError, match=r"Spark is not installed here .*: start with spark-submit"):
+        on_spark.session("local[1]")

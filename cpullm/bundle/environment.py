@@ -7,6 +7,7 @@ gets it from the wheel as the bundle is installed.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import shutil
@@ -17,6 +18,7 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from cpullm.bundle import linked
 from cpullm.errors import MachineError
@@ -34,10 +36,18 @@ LAUNCHER = """\
 #!/bin/sh
 # Runs cpullm with the Python beside this file, and nothing that lies elsewhere on the machine.
 here=$(dirname "$(readlink -f "$0")")
-export HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 PIP_NO_INDEX=1
+unset PYTHONHOME PYTHONPATH
+export PYTHONSAFEPATH=1
 export PYSPARK_PYTHON="${PYSPARK_PYTHON:-$here/python}"
-exec "$here/python" -m cpullm.cli "$@"
+for jars in "$here"/../lib/python3*/*/pyspark/jars "$here"/../local/lib/python3*/*/pyspark/jars; do
+    [ ! -d "$jars" ] || unset SPARK_HOME # there is a Spark of its own
+done
+exec "$here/python" -I -m cpullm.cli "$@"
 """
+
+# Run as this Python starts, whoever starts it: what makes libraries stay offline.
+_OFFLINE = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "PIP_NO_INDEX")
+_START = f"import os; [os.environ.setdefault(name, '1') for name in {_OFFLINE}]\n"
 
 
 def make(root: Path, wheels: Path, carried: Bundled) -> list[Path]:
@@ -48,25 +58,29 @@ def make(root: Path, wheels: Path, carried: Bundled) -> list[Path]:
     _install(python, wheels)
     package = next(root.rglob("cpullm/installed.py")).parent
     (package / MARK).write_text(json.dumps(asdict(carried)), "utf-8")
+    (package.parent / "offline.pth").write_text(_START)
     # The system's and the user's own packages stay out (PEP 405); without `home` the interpreter is the one beside it.
     (root / "pyvenv.cfg").write_text("include-system-site-packages = false\n")
-    _make_commands(root / "bin")
+    _make_commands(root)
     # Checked by no time stamp: the files' times change as they are unpacked, and folders may be read only. Nor do they
-    # tell where this was made: the same files are the same bytes.
-    compiling = ["compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(root), "-j", "0"]
-    _run([str(python), "-m", *compiling, str(root / "lib")])
+    # tell where this was made: the same files are the same bytes. pip's run has compiled some in the usual way.
+    compiling = ["compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash", "-s", str(root), "-j", "0"]
+    _run([str(python), "-m", *compiling, str(root)])
     return libraries
 
 
-def pack(root: Path, archive: Path) -> None:
-    """The environment as a .tar.gz with its files at the top, the same bytes for the same files."""
-    with archive.open("wb") as stream, gzip.GzipFile("", "wb", 6, stream, mtime=0) as packed:
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
-            for path in sorted(root.rglob("*")):
-                tar.add(path, str(path.relative_to(root)), recursive=False, filter=plain)
+def pack(root: Path, archive: Path, *, top: str = "") -> None:
+    """The folder's files as a .tar.gz or .tar, under `top` in it; the same bytes for the same files."""
+    with contextlib.ExitStack() as stack:
+        stream: Any = stack.enter_context(archive.open("wb"))
+        if archive.suffix == ".gz":
+            stream = stack.enter_context(gzip.GzipFile("", "wb", 6, stream, mtime=0))
+        tar = stack.enter_context(tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT))
+        for path in sorted(root.rglob("*")):
+            tar.add(path, str(top / path.relative_to(root)), recursive=False, filter=_plain)
 
 
-def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     """Nobody's, of no time, and for all to read."""
     entry.uid = entry.gid = entry.mtime = 0
     entry.uname = entry.gname = ""
@@ -102,12 +116,15 @@ def _install(python: Path, wheels: Path) -> None:
     _run([str(python), "-I", str(pip), *install, *quiet, *(name for name in names if not name.startswith(SPARK))])
 
 
-def _make_commands(folder: Path) -> None:
+def _make_commands(root: Path) -> None:
     """Python under its names, and the launcher; packages' own scripts begin with the path they were made at."""
-    for path in folder.iterdir():
+    for path in (root / "bin").iterdir():
         if not path.name.startswith("python"):
             path.unlink()
-    launcher = folder / "cpullm"
+    for record in root.glob("lib/python*/site-packages/*.dist-info/RECORD"):
+        lines = record.read_text("utf-8").splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if not line.startswith("../../../bin/")), "utf-8")
+    launcher = root / "bin" / "cpullm"
     launcher.write_text(LAUNCHER)
     launcher.chmod(0o755)
 

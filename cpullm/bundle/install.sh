@@ -2,6 +2,8 @@
 # Installs cpullm from the bundle that this file lies in: checks this machine and every file, then unpacks. No network,
 # no root, no Python is needed. README.md says what comes then.
 set -eu
+unset CDPATH PYTHONHOME PYTHONPATH
+umask 022
 
 usage='usage: sh install.sh [--signer KEY.pub] [--without-spark] FOLDER
 
@@ -40,8 +42,13 @@ libc=${libc#glibc }
 here="$system $machine with ${libc:+glibc }${libc:-another C library than glibc}"
 for_="this bundle is for $(field system) $(field machine) with glibc $(field glibc) or later"
 if [ "$system" != "$(field system)" ] || [ "$machine" != "$(field machine)" ] || [ -z "$libc" ] || older "$libc" "$(field glibc)"; then
-    fail "$for_, and this machine is $here: make one for it (README.md, \"Which machines\")."
+    fail "$for_, and this machine is $here: make one for it (docs/airgap.md, \"Which machines\")."
 fi
+if [ "$machine" = x86_64 ] && [ -r /proc/cpuinfo ]; then
+    grep -q '^flags.* sse4_2' /proc/cpuinfo || fail "this machine's CPU does not know SSE4.2 (x86-64-v2), which the packages in this bundle take for granted."
+fi
+
+[ ! -e "$folder" ] || fail "$folder exists: name a new folder; versions can lie side by side."
 
 if [ -n "$signer" ]; then
     [ -r "$signer" ] || fail "the key $signer is not there."
@@ -58,45 +65,52 @@ fi
 if command -v sha256sum >/dev/null; then hash=sha256sum
 elif command -v shasum >/dev/null; then hash='shasum -a 256'
 else hash='openssl dgst -r -sha256'; fi
-echo "Checking $(files | wc -l | tr -d ' ') files, $(($(bytes '') / 1000000)) MB"
+echo "Checking $(files | wc -l | tr -d ' ') files, $(($(bytes '') / 1000000)) MB; manifest sha256 $($hash "$manifest" | cut -d ' ' -f 1)"
 files | while read -r sum path; do
     [ -f "$bundle/$path" ] || fail "$path is missing from the bundle: copy it again."
     found=$($hash "$bundle/$path" | cut -d ' ' -f 1)
     [ "$found" = "$sum" ] || fail "$path is damaged (sha256 $found where $sum is expected): copy it again."
 done
 
-[ ! -e "$folder" ] || fail "$folder exists: name a new folder; versions can lie side by side."
 mkdir -p "$(dirname "$folder")" || fail "$(dirname "$folder") cannot be made."
 folder=$(cd "$(dirname "$folder")" && pwd -P)/$(basename "$folder")
-draft=$folder.part
-need=$(($(bytes env.tar.gz) * 4 / 1024))
-if ln "$manifest" "$draft.probe" 2>/dev/null; then rm "$draft.probe" # one file system: models are not copied
-else need=$((need + ($(bytes models/) + $(bytes corpora/)) / 1024)); fi
+# A folder of its own for each run: two may install to one place at once, and only one gets there.
+draft=$(mktemp -d "$folder.part.XXXXXX") || fail "no folder can be made beside $folder."
+trap 'rm -rf "$draft"' EXIT
+trap 'exit 130' HUP INT TERM
+# A model is given a second name where that can be: it is large. But not if somebody else could change it through the first.
+linked() { [ -O "$1" ] && ln "$1" "$2" 2>/dev/null; }
+need=$((($(bytes env.tar.gz) * 4 + $(bytes corpora/)) / 1024))
+if linked "$manifest" "$draft/probe"; then rm "$draft/probe"
+else need=$((need + $(bytes models/) / 1024)); fi
 [ $spark = no ] || need=$((need + $(bytes wheels/pyspark-) * 2 / 1024))
 room=$(df -Pk "$(dirname "$folder")" | awk 'NR == 2 { print $4 }')
 [ "$room" -gt "$need" ] || fail "$(dirname "$folder") has room for $((room / 1000)) MB, and $((need / 1000)) MB are needed."
-rm -rf "$draft"
-trap 'rm -rf "$draft"' EXIT
-trap 'exit 130' HUP INT TERM
-mkdir -p "$draft/env" || fail "$draft cannot be made."
+mkdir "$draft/env"
 
 echo "Unpacking"
 tar -xzf "$bundle/env.tar.gz" -C "$draft/env" || fail "env.tar.gz could not be unpacked into $draft."
 python=$draft/env/bin/python
-"$python" -c '' || fail "Python does not start here (see above)."
+"$python" -I -c '' || fail "Python does not start here (see above)."
+"$python" -I -c 'import cpullm.engine.bindings' || fail "llama.cpp does not load here (see above): is libstdc++ older than GLIBCXX_$(field libstdcxx)?"
 if [ $spark = yes ]; then
     echo "Installing Spark"
-    "$python" -m pip install --quiet --no-index --find-links "$bundle/wheels" --no-deps --no-cache-dir --no-warn-script-location --disable-pip-version-check --root-user-action ignore pyspark \
+    wheel=$(files | sed -n 's/.* \(wheels\/pyspark-[^ ]*\)$/\1/p') # as a file: what else lies in the folder was not checked
+    [ -n "$wheel" ] || fail "this bundle holds no Spark: give --without-spark."
+    PIP_CONFIG_FILE=/dev/null "$python" -I -m pip --isolated install --quiet --no-index --no-deps --no-cache-dir --no-warn-script-location --disable-pip-version-check --root-user-action ignore "$bundle/$wheel" \
         || fail "Spark could not be installed (see above)."
+    [ ! -d "$draft/env/local/bin" ] || mv "$draft/env/local/bin"/* "$draft/env/bin/" # where Debian's Python puts programs
 fi
 mkdir "$draft/models" "$draft/corpora"
 files | while read -r sum path; do
-    case $path in models/* | corpora/* | docs/* | *.md | LICENSE | sbom.cdx.json)
-        mkdir -p "$(dirname "$draft/$path")"
-        ln "$bundle/$path" "$draft/$path" 2>/dev/null || cp -p "$bundle/$path" "$draft/$path" || fail "$path could not be copied." ;;
-    esac
+    case $path in models/* | corpora/* | docs/* | *.md | LICENSE | sbom.cdx.json) ;; *) continue ;; esac
+    mkdir -p "$(dirname "$draft/$path")"
+    case $path in models/*) ! linked "$bundle/$path" "$draft/$path" || continue ;; esac
+    cp "$bundle/$path" "$draft/$path" || fail "$path could not be copied."
 done
-cp -p "$manifest" "$draft/"
+cp "$manifest" "$draft/"
+chmod -R a+rX "$draft" # what mktemp made is one user's alone, and so may files be that were copied; others run it too
+[ ! -e "$folder" ] || fail "$folder was made by somebody else at the same time."
 mv "$draft" "$folder"
 trap - EXIT
 

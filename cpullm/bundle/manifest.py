@@ -25,7 +25,6 @@ SIGNATURE = "manifest.json.sig"
 FORMAT = 1
 _MOST_BYTES = 16 << 20  # a hundred thousand files
 _WORD = re.compile(r"[A-Za-z0-9._-]+")
-_PART = re.compile(r"[A-Za-z0-9._+!@=,][A-Za-z0-9._+!@=,-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MADE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _TOP = {
@@ -72,9 +71,8 @@ class File:
     licence: str | None = None
 
     def __post_init__(self) -> None:
-        parts = self.path.split("/")
-        if not all(_PART.fullmatch(part) and part not in (".", "..") for part in parts):
-            raise InputError(f"the path {self.path!a} has more than plain letters in it, or leads out")
+        if not all(_is_name(part) for part in self.path.split("/")):
+            raise InputError(f"the path {self.path!a} leads out, or has quotes, backslashes or what cannot be printed")
         if self.path in (MANIFEST, SIGNATURE):
             raise InputError(f"{self.path} is listed, and cannot be")
         if self.n_bytes < 0 or not _SHA256.fullmatch(self.sha256) or self.what not in WHAT:
@@ -154,7 +152,7 @@ class Manifest:
 
     @classmethod
     def _parsed(cls, data: bytes) -> Manifest:
-        facts = json.loads(data.decode("ascii"))
+        facts = json.loads(data.decode("utf-8"))
         if (version := _taken(facts, "format", int)) != FORMAT:
             raise InputError(f"its format is {version} and this cpullm reads {FORMAT}")
         target = _taken(facts, "target", dict)
@@ -171,7 +169,7 @@ class Manifest:
     def text(self) -> str:
         """The manifest as it is written: the same for the same."""
         target = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in asdict(self.target).items())
-        files = ",\n".join(json.dumps(_row(file)) for file in self.files)
+        files = ",\n".join(json.dumps(_row(file), ensure_ascii=False) for file in self.files)
         head = f'"format": {FORMAT},\n"cpullm": {json.dumps(self.cpullm)},\n"made": {json.dumps(self.made)}'
         return f'{{\n{head},\n"target": {{\n{target}\n}},\n"files": [\n{files}\n]\n}}\n'
 
@@ -184,10 +182,18 @@ class Manifest:
 
 def manifest_bytes(folder: Path) -> bytes:
     """The manifest's bytes as they are. Raises InputError where there are none, or too many."""
+    if folder.is_file():
+        raise InputError(f"{folder} is a file: give the folder that `cpullm bundle make` wrote; unpack a .tar first.")
     data = read_small(folder / MANIFEST, _MOST_BYTES)
     if data is None:
         raise InputError(f"{folder} has no {MANIFEST}: give the folder that `cpullm bundle make` wrote.")
     return data
+
+
+def _is_name(part: str) -> bool:
+    """Whether a file may be called so: what JSON writes as it is, and sed and a shell's `read` take as it is."""
+    plain = part.isprintable() and not {'"', "\\"} & set(part)
+    return plain and part == part.strip() and part not in ("", ".", "..")
 
 
 def _row(file: File) -> dict[str, Any]:

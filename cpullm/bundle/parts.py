@@ -37,11 +37,10 @@ class Part:
     parts: tuple[Part, ...] = ()
 
 
-def interpreter(version: str, *, source: str = "https://www.python.org") -> Part:
-    """CPython itself; `source` is where the build came from."""
-    return Part(
-        "platform", "CPython", version, licence="Python-2.0", source=source, purl=f"pkg:generic/cpython@{version}"
-    )
+def interpreter(version: str) -> Part:
+    """CPython itself."""
+    source, purl = "https://www.python.org", f"pkg:generic/cpython@{version}"
+    return Part("platform", "CPython", version, licence="Python-2.0", source=source, purl=purl)
 
 
 def llama_cpp(wheel: Path) -> Part:
@@ -85,10 +84,10 @@ def corpus(file: str, sha256: str, *, licence: str | None, source: str | None) -
     return Part("data", file, None, sha256, licence, source, path=f"corpora/{file}")
 
 
-def shared_library(file: Path, root: Path, *, version: str | None = None, licence: str | None = None) -> Part:
+def shared_library(file: Path, root: Path) -> Part:
     """A shared library that was carried along in the environment at `root`."""
     where = file.relative_to(root).as_posix()
-    return Part("library", file.name, version, file_sha256(file), licence, path=where)
+    return Part("library", file.name, sha256=file_sha256(file), path=where)
 
 
 def _set(cmake: str | None, name: str) -> str | None:

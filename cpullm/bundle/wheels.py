@@ -22,7 +22,7 @@ def collect(folder: Path, llama: Path, checkout: Path, scratch: Path) -> None:
     constraints = scratch / "constraints.txt"
     constraints.write_text("".join(sorted(f"{name}=={version}\n" for name, version in _installed())))
     found = ["--find-links", str(folder), "--constraint", str(constraints)]
-    quiet = ["--no-input", "--disable-pip-version-check"]
+    quiet = ["--no-input", "--disable-pip-version-check", "--retries", "2"]
     _run("pip", ["wheel", "--wheel-dir", str(folder), *found, *quiet, f"{checkout}[all]", "pip"], scratch / "pip.log")
 
 
@@ -45,6 +45,9 @@ def _run(module: str, arguments: Sequence[str], log: Path) -> None:
             check=False,
         )
     if done.returncode != 0:
-        lines = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+        text = log.read_text("utf-8", "replace")
+        if "NewConnectionError" in text or "ConnectTimeoutError" in text or "NameResolutionError" in text:
+            raise FetchError("no package index can be reached: a bundle is made where there is a network.")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
         told = next((line for line in lines if "ERROR" in line), lines[-1] if lines else f"exit {done.returncode}")
         raise (FetchError if module == "pip" else MachineError)(f"{module} {arguments[0]} failed: {told}")

@@ -19,7 +19,7 @@ _VERIFY = (
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("bundle", help="make or check a bundle for machines without a network")
-    commands = parser.add_subparsers(required=True, metavar="")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_make(commands)
     _add_verify(commands)
 

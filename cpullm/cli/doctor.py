@@ -66,7 +66,7 @@ def _asked(master: str, machine: Any, found: list[Any]) -> tuple[Any, list[Any]]
     from cpullm.doctor import Finding, cluster
     from cpullm.errors import CpullmError
 
-    if any(one.fault for one in found if one.name in ("Java", "host name")):
+    if any(one.fault for one in found if one.name in ("packages", "Java", "host name")):
         return None, [Finding("executors", "", warning="not asked, for Spark does not start here")]
     try:
         session = spark.session(master)

@@ -13,7 +13,8 @@ def add(commands: Any) -> None:
 
 
 def _add_models(commands: Any) -> None:
-    models = commands.add_parser("models", help="list, pull or verify models").add_subparsers(required=True, metavar="")
+    parser = commands.add_parser("models", help="list, pull or verify models")
+    models = parser.add_subparsers(required=True, metavar="COMMAND")
     models.add_parser("list", help="what the catalog has").set_defaults(command=_list_models)
     pull = models.add_parser("pull", help="fetch a model into models/")
     pull.add_argument("name")
@@ -24,7 +25,7 @@ def _add_models(commands: Any) -> None:
 
 
 def _add_corpora(commands: Any) -> None:
-    corpora = commands.add_parser("corpora", help="list or pull books").add_subparsers(required=True, metavar="")
+    corpora = commands.add_parser("corpora", help="list or pull books").add_subparsers(required=True, metavar="COMMAND")
     corpora.add_parser("list", help="what the catalog has").set_defaults(command=_list_corpora)
     pull = corpora.add_parser("pull", help="fetch a book into corpora/")
     pull.add_argument("name")

@@ -12,12 +12,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
 
 from cpullm import worker
 from cpullm.doctor.findings import UNKNOWN, Finding, Machine
-from cpullm.errors import FetchError, MachineError
+from cpullm.errors import MachineError
 from cpullm.facts import installed_version
-from cpullm.fetch import refuse_offline
+from cpullm.fetch import why_offline
+from cpullm.installed import bundled
 from cpullm.spark import check_java
 from cpullm.tune.store import cpu_flags
 
@@ -37,6 +39,7 @@ _KERNELS = {
     "avx2": "AVX2", "fma": "FMA", "f16c": "F16C", "avx512f": "AVX512", "avx512_vnni": "AVX512_VNNI",
     "asimddp": "DOTPROD", "i8mm": "MATMUL_INT8",
 }  # fmt: skip
+_CHOICE = "CPULLM_CPU"  # the bindings have it too, but to import them here could end this process
 _BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 
 
@@ -56,9 +59,15 @@ def llama(machine: Machine) -> Finding:
         "llama.cpp",
         f"bindings {version}, {variant}: {' '.join(used) or UNKNOWN}",
         warning=f"it leaves unused what this CPU has: {' '.join(unused)}" if unused else None,
-        advice="compile it on this machine, and it is faster" if unused else None,
+        advice=_for_the_fastest(variant, machine.environ) if unused else None,
         facts={"llama": version, "variant": variant, "instructions": used},
     )
+
+
+def _for_the_fastest(variant: str, environ: Mapping[str, str]) -> str:
+    if environ.get(_CHOICE) == variant:
+        return f"unset {_CHOICE} for the fastest"
+    return "compile it on this machine, and it is faster"
 
 
 def _not_loading(version: str, code: int, told: str) -> Finding:
@@ -87,9 +96,17 @@ def packages(_: Machine) -> Finding:
         "packages",
         ", ".join(f"{name} {version}" for name, version in versions.items()),
         fault=f"not installed: {', '.join(missing)}" if missing else None,
-        advice=f"{sys.executable} -m pip install {' '.join(missing)}" if missing else None,
+        advice=_for_the_missing(missing) if missing else None,
         facts=versions,
     )
+
+
+def _for_the_missing(missing: list[str]) -> str:
+    if bundled() is None:
+        return f"{sys.executable} -m pip install {' '.join(missing)}"
+    if missing == ["pyspark"]:
+        return "start jobs with the cluster's spark-submit, which brings it, or install the bundle with its Spark"
+    return "install the bundle anew"
 
 
 def _needed() -> Iterator[str]:
@@ -138,18 +155,26 @@ def _disturbs(name: str, environ: Mapping[str, str]) -> bool:
 
 
 def environment(machine: Machine) -> Finding:
-    """Whether it may fetch, and what makes Python look elsewhere."""
-    fetching = "what is not here may be fetched"
-    try:
-        refuse_offline("a source")
-    except FetchError as error:
-        fetching = str(error)
+    """Whether it may fetch, and what makes Python or Spark look elsewhere."""
+    why = why_offline()
+    fetching = f"nothing is fetched: {why}" if why else "what is not here may be fetched"
     odd = [name for name in ("PYTHONHOME", "PYTHONPATH") if machine.environ.get(name)]
-    if "PYSPARK_GATEWAY_PORT" in machine.environ:  # spark-submit sets it for itself
+    is_submitted = "PYSPARK_GATEWAY_PORT" in machine.environ
+    if is_submitted:  # spark-submit sets it for itself
         odd = [name for name in odd if name != "PYTHONPATH"]
+    told = f"with {' and '.join(odd)} Python may take other packages than those installed" if odd else ""
+    if not is_submitted and not _is_pysparks(machine.environ.get("SPARK_HOME")):
+        odd.append("SPARK_HOME")
+        told += f"{'; ' if told else ''}SPARK_HOME is not of pyspark's version, and sessions start that Spark"
     return Finding(
         "environment",
         "; ".join([fetching, *(f"{name}={machine.environ[name]}" for name in odd)]),
-        warning=f"with {' and '.join(odd)} Python may take other packages than those installed" if odd else None,
+        warning=told or None,
         advice=f"unset {' '.join(odd)}" if odd else None,
     )
+
+
+def _is_pysparks(home: str | None) -> bool:
+    """Whether the Spark that a session would start is of pyspark's own version."""
+    version = installed_version("pyspark")
+    return not home or version is None or any(Path(home, "jars").glob(f"spark-core_*-{version}.jar"))

@@ -42,11 +42,18 @@ def _load_kernels(c: Any) -> None:
     """The libraries for this CPU, if they are apart."""
     global _variant, _variants
     files = {path.stem.removeprefix(_PREFIX): path for path in Path(c.__file__).parent.glob(f"lib/{_PREFIX}*.so")}
+    chosen = os.environ.get(CHOICE)
     if not files:
+        if chosen not in (None, "", _variant):
+            told = f"{CHOICE} is {chosen!r}, and this llama.cpp was compiled for one kind of CPU: unset it."
+            raise MachineError(told)
         return
-    scores = {name: int(ctypes.CDLL(str(path)).ggml_backend_score()) for name, path in files.items()}
+    try:
+        scores = {name: int(ctypes.CDLL(str(path)).ggml_backend_score()) for name, path in files.items()}
+    except (OSError, AttributeError) as error:
+        raise MachineError(f"llama.cpp's kernels are damaged ({error}): install cpullm anew.") from error
     _variants = tuple(sorted((name for name in scores if scores[name]), key=lambda name: -scores[name]))
-    _variant = os.environ.get(CHOICE) or _variants[0]
+    _variant = chosen or _variants[0]
     if _variant not in _variants:
         raise MachineError(
             f"{CHOICE} is {_variant!r}, which this CPU does not run: take one of {', '.join(_variants)}."

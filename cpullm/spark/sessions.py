@@ -47,7 +47,13 @@ def session(master: str) -> SparkSession:
     Elsewhere the number of CPUs per task, and so of threads per engine, is the cluster's `spark.task.cpus`.
     """
     check_java()
-    from pyspark.sql import SparkSession
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise MachineError(
+            f"Spark is not installed here ({error}): start with spark-submit, which brings its own, take --master "
+            "in-process, or install pyspark."
+        ) from error
 
     n_cpus = local_cpus(master)
     settings = _CLUSTER if n_cpus is None else _local(n_cpus)
