@@ -22,6 +22,7 @@ import pytest
 from cpullm.bundle.manifest import MANIFEST, SIGNATURE, Manifest
 from cpullm.cli import main
 from tests.airgap import INSIDE, Closed, can_close, closed
+from tests.bundles import make_key
 from tests.cluster import until
 
 pytestmark = [pytest.mark.long, pytest.mark.model]
@@ -65,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def key(folder: Path) -> Path:
-    return _key(folder / "key")
+    return make_key(folder / "key")
 
 
 @pytest.fixture(scope="session")
@@ -160,11 +161,6 @@ def _made(out: Path, *flags: str) -> Path:
     done = subprocess.run([*command, *flags], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     return out
-
-
-def _key(path: Path) -> Path:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
-    return path
 
 
 def _public(key: Path) -> Path:
@@ -370,7 +366,7 @@ def _sign_anew(copy: Path) -> Path:
     (copy / SIGNATURE).unlink()
     other = copy.with_name("other")
     if not other.exists():
-        _key(other)
+        make_key(other)
     subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-f", other, "-n", "cpullm-bundle", copy / MANIFEST], check=True)
     return copy / MANIFEST
 

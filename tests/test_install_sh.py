@@ -21,6 +21,7 @@ import pytest
 
 from cpullm.bundle.manifest import MANIFEST, Manifest, Target
 from cpullm.bundle.signature import sign
+from tests.bundles import make_key
 from tests.cluster import until
 from tests.hosts import Disk, can_mount
 
@@ -129,11 +130,6 @@ def _tool(folder: Path, name: str, text: str) -> dict[str, str]:
     return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
-def _key(path: Path) -> Path:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
-    return path
-
-
 @pytest.fixture
 def bundle(tmp_path: Path, request: pytest.FixtureRequest) -> Bundle:
     (tmp_path / "to").mkdir()
@@ -142,7 +138,7 @@ def bundle(tmp_path: Path, request: pytest.FixtureRequest) -> Bundle:
 
 @pytest.fixture
 def signed(bundle: Bundle) -> Bundle:
-    sign(bundle.folder / MANIFEST, _key(bundle.folder.parent / "key"))
+    sign(bundle.folder / MANIFEST, make_key(bundle.folder.parent / "key"))
     return bundle
 
 
@@ -253,7 +249,7 @@ def test_what_the_signer_signed_is_installed(signed: Bundle, tmp_path: Path) -> 
 
 @needs_ssh_keygen
 def test_a_signature_by_one_of_several_keys_is_good(signed: Bundle, tmp_path: Path) -> None:
-    _key(tmp_path / "other")
+    make_key(tmp_path / "other")
     keys = tmp_path / "keys.pub"
     keys.write_text((tmp_path / "other.pub").read_text() + "\n# ours\n" + (tmp_path / "key.pub").read_text())
     signed.installs("--signer", keys)
@@ -262,7 +258,7 @@ def test_a_signature_by_one_of_several_keys_is_good(signed: Bundle, tmp_path: Pa
 @in_every_shell
 @needs_ssh_keygen
 def test_a_signature_by_another_key_is_refused(signed: Bundle, tmp_path: Path) -> None:
-    _key(tmp_path / "other")
+    make_key(tmp_path / "other")
     assert "was not signed with" in signed.refuses("--signer", tmp_path / "other.pub")
 
 
@@ -275,7 +271,7 @@ def test_a_manifest_that_was_changed_after_it_was_signed_is_refused(signed: Bund
 
 @needs_ssh_keygen
 def test_a_bundle_without_signature_is_refused_where_one_is_asked_for(bundle: Bundle, tmp_path: Path) -> None:
-    _key(tmp_path / "key")
+    make_key(tmp_path / "key")
     assert "this bundle is not signed" in bundle.refuses("--signer", tmp_path / "key.pub")
 
 
