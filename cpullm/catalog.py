@@ -137,8 +137,8 @@ def resolve_corpus(name_or_path: str | Path, *, fetch: bool = True, progress: bo
         raise InputError(f"{name} does not exist: check the path, or take a name from `cpullm corpora list`.")
     suffix = path.suffix.lower()
     stem, suffixes = (path.stem, (suffix,)) if suffix in _BOOK_SUFFIXES else (name, _BOOK_SUFFIXES)
-    found = _find([*folders("corpora"), _packaged("corpora")], [stem], suffixes) if _same(stem) != "readme" else None
-    if found is not None:
+    where = [*folders("corpora"), PACKAGE / "_data" / "corpora"]
+    if _same(stem) != "readme" and (found := _find(where, [stem], suffixes)) is not None:
         return found
     entry = _by_name(corpora(), stem)
     if entry is None:
@@ -287,13 +287,8 @@ def _hash_cache() -> Path:
     return installed.home() / "models" / ".sha256.json"
 
 
-def _packaged(kind: str) -> Path:
-    return PACKAGE / "_data" / kind
-
-
 def _read_catalog(kind: str, entry: Callable[[dict[str, Any]], _E]) -> list[_E]:
-    source = installed.checkout()
-    path = (_packaged(kind) if source is None else source / kind) / "catalog.json"
+    path = (installed.checkout() or PACKAGE / "_data") / kind / "catalog.json"
     try:
         return [entry(row) for row in json.loads(path.read_text("utf-8"))]
     except (OSError, ValueError, TypeError, KeyError) as exc:
