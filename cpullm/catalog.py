@@ -95,7 +95,8 @@ def corpora() -> dict[str, CorpusEntry]:
 def folders(kind: str) -> list[Path]:
     """Where files of `kind` (models or corpora) are looked for, in this order."""
     home, site = installed.home(), os.environ.get("CPULLM_PATH")
-    roots = [home.parent / "shared"] if site is None else [Path(root) for root in site.split(os.pathsep) if root]
+    beside = [home.parent / "shared"] if installed.checkout() else []
+    roots = beside if site is None else [Path(root) for root in site.split(os.pathsep) if root]
     return [home / kind] + [folder for root in roots for folder in (root.expanduser() / kind, root.expanduser())]
 
 

@@ -66,6 +66,11 @@ def test_a_bundle_opens_no_connection_whatever_is_set(
         fetch.refuse_offline("anything")
 
 
+def test_a_bundle_looks_into_its_own_folders_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CPULLM_PATH", raising=False)
+    assert catalog.folders("models") == [folder / "models"]
+
+
 def test_elsewhere_the_starter_and_the_sample_are_taken() -> None:
     assert installed.bundled() is None
     assert (installed.default_model(), installed.default_source()) == (installed.STARTER, installed.SAMPLE)
