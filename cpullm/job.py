@@ -8,6 +8,8 @@ from enum import Enum
 
 from cpullm.errors import OptionError
 
+CPU_VARIABLE = "CPULLM_CPU"  # names the kernels to take, where llama.cpp has some for several CPUs
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

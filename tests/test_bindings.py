@@ -12,6 +12,7 @@ import pytest
 
 from cpullm.engine import bindings
 from cpullm.errors import MachineError
+from cpullm.job import CPU_VARIABLE
 
 # Prints what libgomp saw (OMP_DISPLAY_ENV makes it say so), then what the process has afterwards.
 PROGRAM = "import cpullm.engine.bindings, os; print('after:', os.environ.get('GOMP_SPINCOUNT'))"
@@ -85,7 +86,7 @@ def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _LlamaCpp:
         subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
     for name in ("_variant", "_variants"):
         monkeypatch.setattr(bindings, name, getattr(bindings, name))
-    monkeypatch.delenv(bindings.CHOICE, raising=False)
+    monkeypatch.delenv(CPU_VARIABLE, raising=False)
     return _LlamaCpp(tmp_path)
 
 
@@ -96,7 +97,7 @@ def test_the_best_kernels_for_this_cpu_are_loaded(kernels: _LlamaCpp) -> None:
 
 
 def test_other_kernels_can_be_named(kernels: _LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(bindings.CHOICE, "old")
+    monkeypatch.setenv(CPU_VARIABLE, "old")
     bindings._load_kernels(kernels)
     assert kernels.loaded == ["libggml-cpu-old.so"]
 
@@ -105,7 +106,7 @@ def test_other_kernels_can_be_named(kernels: _LlamaCpp, monkeypatch: pytest.Monk
 def test_kernels_that_do_not_run_here_are_refused(
     kernels: _LlamaCpp, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv(bindings.CHOICE, name)
+    monkeypatch.setenv(CPU_VARIABLE, name)
     with pytest.raises(MachineError, match=rf"CPULLM_CPU is '{name}'.*take one of new, old\."):
         bindings._load_kernels(kernels)
     assert kernels.loaded == []
@@ -119,7 +120,7 @@ def test_where_llama_cpp_has_its_kernels_inside_none_are_loaded(tmp_path: Path) 
 
 
 def test_kernels_cannot_be_named_where_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(bindings.CHOICE, "haswell")
+    monkeypatch.setenv(CPU_VARIABLE, "haswell")
     with pytest.raises(MachineError, match="was compiled for one kind of CPU: unset it"):
         bindings._load_kernels(_LlamaCpp(tmp_path))
 

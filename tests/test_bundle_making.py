@@ -113,6 +113,13 @@ def test_a_model_named_twice_is_carried_once(order: Order, starter: Path) -> Non
     assert [one.path for one in files if one.path.endswith(".gguf")] == [f"models/{starter.name}"]
 
 
+def test_a_model_behind_a_link_is_the_default_by_the_links_name(order: Order, starter: Path) -> None:
+    link = order.out.parent / "link.gguf"
+    link.symlink_to(starter)
+    files, told = carried.find((str(link),), ())
+    assert (files[0].path, told.model) == ("models/link.gguf", "link.gguf")
+
+
 def test_a_folder_of_texts_is_carried_with_its_folders(order: Order) -> None:
     folder = order.out.parent / "reports"
     (folder / "old" / "empty").mkdir(parents=True)

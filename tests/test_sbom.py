@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from cpullm.bundle import parts, sbom
+from cpullm.bundle.carried import Carried
 from cpullm.bundle.jars import jars
 from cpullm.bundle.licences import WheelFacts, licence, wheel_facts
 from cpullm.bundle.parts import Part
@@ -170,8 +171,10 @@ def carried(folder: Path) -> list[Part]:
     return [
         parts.interpreter("3.11.7"),
         parts.llama_cpp(wheels["llama_cpp_python"]),
-        parts.model("m.gguf", "0" * 64, licence="Llama 2 Community License", source="https://huggingface.co/a/b"),
-        parts.corpus("sample.txt", "1" * 64, licence="CC0-1.0", source=None),
+        Carried(
+            Path("m"), "models/m.gguf", "Llama 2 Community License", "https://huggingface.co/a/b", None, "0" * 64
+        ).part,
+        Carried(Path("s"), "corpora/sample.txt", "CC0-1.0", sha256="1" * 64).part,
         *jars(wheels["pyspark"]),
     ]
 

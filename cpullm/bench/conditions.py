@@ -17,6 +17,7 @@ from cpullm import catalog
 from cpullm.bench import synthetic
 from cpullm.facts import installed_version
 from cpullm.job import Setting
+from cpullm.tune.store import cpu_name
 from cpullm.worker import usable_cpus
 
 PART_SECONDS = 540.0
@@ -101,7 +102,7 @@ def say(text: str) -> None:
 def facts() -> dict[str, Any]:
     """What a reader needs to judge the figures."""
     return {
-        "cpu": _cpu(),
+        "cpu": cpu_name(),
         "cores": usable_cpus(),
         "memory_bytes": _memory_bytes(),
         "system": platform.platform(),
@@ -109,16 +110,6 @@ def facts() -> dict[str, Any]:
         "load_average_before": list(os.getloadavg()),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
-
-
-def _cpu() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _memory_bytes() -> int | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from cpullm.bench import apart
 from cpullm.bench.conditions import Conditions, in_turn, median
+from cpullm.job import CPU_VARIABLE, Setting
 from cpullm.records import row
 
 _N_REPEATS = 3
@@ -60,12 +61,11 @@ def speed(
     name: str, model: str, setting: dict[str, Any], shape: tuple[int, int, int], n_windows: int
 ) -> dict[str, Any]:
     """Prefill, decode and perplexity with this variant; to be called in a process of its own, with nothing loaded."""
-    os.environ["CPULLM_CPU"] = name  # read as llama.cpp is loaded
+    os.environ[CPU_VARIABLE] = name  # read as llama.cpp is loaded
     import numpy as np
 
     from cpullm.engine.llama import LlamaModel
     from cpullm.engine.perplexity import token_losses
-    from cpullm.job import Setting
     from cpullm.measure import measure as timed
     from cpullm.tune.siblings import sample_windows
     from cpullm.worker import usable_cpus

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cpullm import catalog
-from cpullm.bundle import parts
 from cpullm.bundle.manifest import File
+from cpullm.bundle.parts import Kind, Part
 from cpullm.errors import InputError
 from cpullm.fetch import file_sha256
 from cpullm.filesystems import link_or_copy
@@ -20,22 +20,21 @@ from cpullm.installed import SAMPLE, Bundled
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """One file, and its path in the bundle; licence, web address and revision as far as they are known."""
+    """One file, and its path in the bundle; licence, web address, revision and sha256 as far as they are known."""
 
     file: Path
     path: str
     licence: str | None = None
     source: str | None = None
     revision: str | None = None
+    sha256: str | None = None
 
     @property
-    def part(self) -> parts.Part:
+    def part(self) -> Part:
         """What the bill of materials says of it."""
-        kind, _, name = self.path.partition("/")
-        sha256 = file_sha256(self.file)
-        if kind == "models":
-            return parts.model(name, sha256, licence=self.licence, source=self.source, revision=self.revision)
-        return parts.corpus(name, sha256, licence=self.licence, source=self.source)
+        kind: Kind = "machine-learning-model" if self.path.endswith(".gguf") else "data"
+        name, sha256 = self.path.partition("/")[2], self.sha256 or file_sha256(self.file)
+        return Part(kind, name, self.revision, sha256, self.licence, self.source, self.path)
 
 
 def find(models: Sequence[str], books: Sequence[str]) -> tuple[list[Carried], Bundled]:
@@ -52,7 +51,7 @@ def find(models: Sequence[str], books: Sequence[str]) -> tuple[list[Carried], Bu
         _refuse(one)
         if taken.setdefault(one.path, one.file) != one.file:
             raise InputError(f"{taken[one.path]} and {one.file} have the same name: rename one.")
-    return list(carried), Bundled(found[0].file.name, tuple(dict.fromkeys(path.name for path, _ in tops)))
+    return list(carried), Bundled(Path(found[0].path).name, tuple(dict.fromkeys(path.name for path, _ in tops)))
 
 
 def bring(carried: Sequence[Carried], draft: Path) -> None:
@@ -70,8 +69,8 @@ def _model(name: str) -> Iterator[Carried]:
     """The model's file, and what the hub said of it."""
     model = catalog.resolve_model(name)
     file, entry = model.path.resolve(), model.entry
-    known = (entry.licence, entry.url, entry.revision) if entry else (None, None, None)
-    yield Carried(file, f"models/{model.path.name}", *known)
+    licence, source, revision = (entry.licence, entry.url, entry.revision) if entry else (None, None, None)
+    yield Carried(file, f"models/{model.path.name}", licence, source, revision, model.sha256)
     if record_path(model.path).exists():
         yield Carried(record_path(model.path).resolve(), f"models/{record_path(model.path).name}")
 

@@ -118,10 +118,10 @@ def _install(python: Path, wheels: Path) -> None:
 
 def _make_commands(root: Path) -> None:
     """Python under its names, and the launcher; packages' own scripts begin with the path they were made at."""
-    for path in (root / "bin").iterdir():
+    for path in [*root.glob("bin/*"), *root.glob("local/bin/*")]:  # the second is where Debian's Python puts programs
         if not path.name.startswith("python"):
             path.unlink()
-    for record in root.glob("lib/python*/site-packages/*.dist-info/RECORD"):
+    for record in root.rglob("*.dist-info/RECORD"):
         lines = record.read_text("utf-8").splitlines(keepends=True)
         record.write_text("".join(line for line in lines if not line.startswith("../../../bin/")), "utf-8")
     launcher = root / "bin" / "cpullm"

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
+from cpullm.bundle.licences import opened
 from cpullm.bundle.parts import Part
-from cpullm.errors import InputError
 
 _PROPERTIES = re.compile(r"META-INF/maven/[^/]+/[^/]+/pom\.properties")
 _NAME = re.compile(r"(?P<name>.+?)-(?P<version>\d.*)")
@@ -23,11 +23,8 @@ def jars(wheel: Path) -> list[Part]:
     A jar made by Maven says its group, artifact and version itself; of another the file's name is all there is.
     All are read for their sha256: 480 MB, some seconds.
     """
-    try:
-        with zipfile.ZipFile(wheel) as file:
-            return [_part(name, file.read(name)) for name in sorted(file.namelist()) if name.endswith(".jar")]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{wheel} is not a wheel.") from error
+    with opened(wheel) as file:
+        return [_part(name, file.read(name)) for name in sorted(file.namelist()) if name.endswith(".jar")]
 
 
 def _part(path: str, data: bytes) -> Part:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
@@ -23,14 +25,23 @@ class WheelFacts:
     licence: str | None
 
 
-def wheel_facts(path: Path) -> WheelFacts:
-    """The facts of a wheel. Raises InputError for what is no wheel."""
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The wheel's files. Raises InputError for what is no wheel."""
     try:
         with zipfile.ZipFile(path) as wheel:
-            name = next(name for name in wheel.namelist() if _is_metadata(name))
-            metadata = HeaderParser().parsestr(wheel.read(name).decode("utf-8", "replace"))
-    except (OSError, zipfile.BadZipFile, StopIteration) as error:
-        raise InputError(f"{path} is not a wheel: it has no METADATA that can be read.") from error
+            yield wheel
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a wheel: its files cannot be read.") from error
+
+
+def wheel_facts(path: Path) -> WheelFacts:
+    """The facts of a wheel. Raises InputError for what is no wheel."""
+    with opened(path) as wheel:
+        name = next(filter(_is_metadata, wheel.namelist()), None)
+        if name is None:
+            raise InputError(f"{path} is not a wheel: it has no METADATA.")
+        metadata = HeaderParser().parsestr(wheel.read(name).decode("utf-8", "replace"))
     return WheelFacts(str(metadata["Name"]), str(metadata["Version"]), licence(metadata))
 
 

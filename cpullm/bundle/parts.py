@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from cpullm.errors import InputError
+from cpullm.bundle.licences import opened
 from cpullm.fetch import file_sha256
 
 Kind = Literal["platform", "library", "machine-learning-model", "data"]
@@ -48,15 +47,10 @@ def llama_cpp(wheel: Path) -> Part:
 
     What they do not tell is left out. Raises InputError for what is no wheel.
     """
-    try:
-        with zipfile.ZipFile(wheel) as file:
-            names = {name: name.rpartition("/")[2] for name in file.namelist()}
-            text = {short: file.read(name).decode() for name, short in names.items() if short.endswith("config.cmake")}
-            text |= {
-                short: file.read(name).decode() for name, short in names.items() if short.endswith("-version.cmake")
-            }
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{wheel} is not a wheel.") from error
+    with opened(wheel) as file:
+        names = {name: name.rpartition("/")[2] for name in file.namelist()}
+        told = ("config.cmake", "-version.cmake")
+        text = {short: file.read(name).decode() for name, short in names.items() if short.endswith(told)}
     by_name = re.search(r"^libllama\.so\.(\d+\.\d+\.\d+)$", "\n".join(names.values()), re.MULTILINE)
     version = _set(text.get("llama-config-version.cmake"), "PACKAGE_VERSION") or (by_name[1] if by_name else None)
     commit = _set(text.get("llama-config.cmake"), "LLAMA_BUILD_COMMIT")
@@ -72,16 +66,6 @@ def llama_cpp(wheel: Path) -> Part:
         within="llama_cpp_python",
         notes={name: value for name, value in (("commit", commit), ("ggml", ggml)) if value},
     )
-
-
-def model(file: str, sha256: str, *, licence: str | None, source: str | None, revision: str | None = None) -> Part:
-    """A model's file; `source` is its repository's web address and `revision` the commit there."""
-    return Part("machine-learning-model", file, revision, sha256, licence, source, path=f"models/{file}")
-
-
-def corpus(file: str, sha256: str, *, licence: str | None, source: str | None) -> Part:
-    """A book's file."""
-    return Part("data", file, None, sha256, licence, source, path=f"corpora/{file}")
 
 
 def shared_library(file: Path, root: Path) -> Part:

@@ -20,6 +20,7 @@ from cpullm.errors import MachineError
 from cpullm.facts import installed_version
 from cpullm.fetch import why_offline
 from cpullm.installed import bundled
+from cpullm.job import CPU_VARIABLE
 from cpullm.spark import check_java
 from cpullm.tune.store import cpu_flags
 
@@ -39,7 +40,6 @@ _KERNELS = {
     "avx2": "AVX2", "fma": "FMA", "f16c": "F16C", "avx512f": "AVX512", "avx512_vnni": "AVX512_VNNI",
     "asimddp": "DOTPROD", "i8mm": "MATMUL_INT8",
 }  # fmt: skip
-_CHOICE = "CPULLM_CPU"  # the bindings have it too, but to import them here could end this process
 _BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 
 
@@ -65,8 +65,8 @@ def llama(machine: Machine) -> Finding:
 
 
 def _for_the_fastest(variant: str, environ: Mapping[str, str]) -> str:
-    if environ.get(_CHOICE) == variant:
-        return f"unset {_CHOICE} for the fastest"
+    if environ.get(CPU_VARIABLE) == variant:
+        return f"unset {CPU_VARIABLE} for the fastest"
     return "compile it on this machine, and it is faster"
 
 

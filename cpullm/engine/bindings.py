@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from cpullm.errors import MachineError
+from cpullm.job import CPU_VARIABLE
 
 SPIN_COUNT = "1000"
-CHOICE = "CPULLM_CPU"
 _PREFIX = "libggml-cpu-"
 
 
@@ -42,10 +42,10 @@ def _load_kernels(c: Any) -> None:
     """The libraries for this CPU, if they are apart."""
     global _variant, _variants
     files = {path.stem.removeprefix(_PREFIX): path for path in Path(c.__file__).parent.glob(f"lib/{_PREFIX}*.so")}
-    chosen = os.environ.get(CHOICE)
+    chosen = os.environ.get(CPU_VARIABLE)
     if not files:
         if chosen not in (None, "", _variant):
-            told = f"{CHOICE} is {chosen!r}, and this llama.cpp was compiled for one kind of CPU: unset it."
+            told = f"{CPU_VARIABLE} is {chosen!r}, and this llama.cpp was compiled for one kind of CPU: unset it."
             raise MachineError(told)
         return
     try:
@@ -56,7 +56,7 @@ def _load_kernels(c: Any) -> None:
     _variant = chosen or _variants[0]
     if _variant not in _variants:
         raise MachineError(
-            f"{CHOICE} is {_variant!r}, which this CPU does not run: take one of {', '.join(_variants)}."
+            f"{CPU_VARIABLE} is {_variant!r}, which this CPU does not run: take one of {', '.join(_variants)}."
         )
     silence = c.llama_log_callback(lambda level, text, user_data: None)
     c.llama_log_set(silence, ctypes.c_void_p(0))  # it tells of every library it loads
