@@ -23,7 +23,7 @@ option = $(if $(value $(1)),$(2)=$(call quote,$(1)))
 # $(call failed,LOG): shows the end of the log, and stops.
 failed = { tail -n 20 $(1); echo "Setting up failed: the whole log is $(1)"; exit 1; } >&2
 
-.PHONY: help summarize plan tune models bundle test check format bench fuzz faults scale serving test-cluster test-bundle test-spark35 install clean tools
+.PHONY: help summarize plan tune models bundle test check format bench eval fuzz faults scale serving test-cluster test-bundle test-spark35 install clean tools
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -40,6 +40,8 @@ help: ## Show this list
 	'make bench takes BOOK, MODEL and OUT (default: bench.json) as well, and:' \
 	'  PART    one of split, compare, tasks, spark, plan, machine, growth, variants, each within ten minutes (default: all)' \
 	'  FORMAT  Q8_0 or Q4_0: compare all in this format of the weights (default: each in its fastest)' \
+	'make eval takes FILE, rows {id, document, references} or {document, summary, label} as JSONL, and MODEL, LIMIT, WORDS' \
+	'  (how long summaries are; default: as the references) and OUT (default: summaries/eval).' \
 	'make bundle takes MODEL and BOOK as well, OUT (default: dist/cpullm-bundle), and SIGN, the SSH key to sign with.' \
 	'Setting up takes PYTHON (the interpreter), JAVA_HOME, CXX (the compiler) and CMAKE_ARGS (for llama.cpp).'
 
@@ -73,6 +75,11 @@ test-bundle: .venv/.dev .venv/.every-cpu-$(LLAMA) ## Make a bundle and use it wh
 bench: .venv/.bench ## Measure this machine and what else runs models on it: everything, or one PART
 	@.venv/bin/cpullm bench $(if $(value PART),$(call quote,PART)) $(call option,BOOK,--book) $(call option,MODEL,--model) \
 	$(call option,FORMAT,--format) $(call option,OUT,--out)
+
+eval: .venv/.eval ## Score the model's summaries of FILE against what people wrote, beside systems without a model
+	$(if $(value FILE),,$(error eval needs FILE, as FILE=my/references.jsonl; see docs/evaluation.md))
+	@out=$(if $(value OUT),$(call quote,OUT),summaries/eval); .venv/bin/cpullm eval $(call quote,FILE) $(call option,MODEL,--model) \
+	$(call option,LIMIT,--limit) $(call option,WORDS,--words) --answers "$$out/answers" --json "$$out/eval.json" --chart "$$out/eval.png" --texts "$$out/texts"
 
 fuzz: .venv/.dev ## Read damaged files for SECONDS (60) a format; `make test` has a short form
 	@.venv/bin/python -m tests.fuzz --seconds $(or $(value SECONDS),60)
@@ -164,6 +171,11 @@ compile = key=$$({ uname -m; $(1); echo '$(2)' "$$CMAKE_ARGS"; } 2>/dev/null | c
 	@echo "Installing what is measured beside this engine"
 	@if $(PIP) install -e '.[bench]' >.venv/bench.log 2>&1; then touch $@; \
 	else echo "Not all could be installed (the log is .venv/bench.log); what is missing is left out"; fi
+
+.venv/.eval: .venv/.run
+	@echo "Installing what scores summaries"
+	@$(PIP) install -e '.[eval]' >.venv/install.log 2>&1 || $(call failed,.venv/install.log)
+	@touch $@
 
 .venv/.bundle: .venv/.run
 	@echo "Installing what makes a bundle"

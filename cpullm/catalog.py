@@ -32,7 +32,8 @@ class ModelEntry:
     """One model of the catalog. `n_bytes` and `sha256` are exact or None; `gigabytes` is for the list.
 
     `n_ctx` is the context it was trained on, `window_tokens` the piece of text it handles well. `chat_template` is
-    given only where the file holds none; `sampling` is how it writes best.
+    given only where the file holds none; `sampling` is how it writes best, `strategy` how it summarizes best, and
+    `wording` names the prompts for its size, empty for the usual ones.
     """
 
     name: str
@@ -49,6 +50,8 @@ class ModelEntry:
     wheel: WheelMember | None = None
     chat_template: str | None = None
     sampling: Mapping[str, float] = field(default_factory=dict)
+    strategy: str | None = None
+    wording: str = ""
 
     @property
     def url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -49,15 +50,24 @@ def of_run(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], s
         "levels": [row(level) for level in levels],
         "prompt_tokens": sum(level.prompt_tokens for level in levels),
         "completion_tokens": sum(level.completion_tokens for level in levels),
+        "strategy": prepared.strategy,
+        "methods": Counter(summary.method for summary in summaries if summary.sentences),
+        "guards": Counter(reason.partition(":")[0] for summary in summaries for reason in summary.reasons),
+        "guard_seconds": round(sum(level.guard_seconds for level in levels), 3),
         "seconds": round(seconds, 3),
-        "cut_at_max_tokens": sum(summary.finish_reason == FinishReason.LENGTH for summary in summaries),
-        "looped": sum(summary.finish_reason == FinishReason.LOOP for summary in summaries),
+        "cut_at_max_tokens": _n_ended(summaries, FinishReason.LENGTH),
+        "looped": _n_ended(summaries, FinishReason.LOOP),
         "errors": [
-            {"document_id": s.document_id, "index": s.index, "task": s.task, "error": s.error}
+            {"document_id": s.document_id, "level": s.level, "index": s.index, "task": s.task, "error": s.error}
             for s in summaries
             if s.error is not None
         ],
     }
+
+
+def _n_ended(summaries: list[Summary], reason: FinishReason) -> int:
+    """Answers that ended so and are shown as they came; those that were held against their text were mended."""
+    return sum(summary.finish_reason == reason and not summary.sentences for summary in summaries)
 
 
 def of_executors(finished: Sequence[Finished]) -> list[dict[str, Any]]:
@@ -85,5 +95,5 @@ def of_executors(finished: Sequence[Finished]) -> list[dict[str, Any]]:
 
 def _task_facts(asked: TaskPrompts, sampling: Sampling) -> dict[str, Any]:
     task = asked.task
-    wording = {"name": task.name, "ask": task.ask, "merge": task.merge, "join": task.join}
+    wording = {"name": task.name, "ask": task.ask, "merge": task.merge, "join": task.join, "update": task.update}
     return wording | {"max_tokens": asked.max_tokens, "sampling": row(sampling)}

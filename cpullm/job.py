@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from cpullm.errors import OptionError
@@ -73,10 +73,45 @@ class Sampling:
             raise OptionError(f"grammar must be GBNF with a rule `root`, or None for any answer, got {self.grammar!r}.")
 
 
+class Way(str, Enum):
+    """How an answer comes about: as the model gives it; held against its text and mended (`cpullm.guards`); of the
+    text's own sentences, chosen by what the model says of it, or without a model (`cpullm.extract`).
+    """
+
+    PLAIN = "plain"
+    GUARDED = "guarded"
+    GUIDED = "guided"
+    COVERAGE = "coverage"
+    LEXRANK = "lexrank"
+
+    @property
+    def asks(self) -> bool:
+        """Whether the model is asked."""
+        return self not in (Way.COVERAGE, Way.LEXRANK)
+
+    @property
+    def extracts(self) -> bool:
+        """Whether answers are of the text's own sentences."""
+        return self in (Way.GUIDED, Way.COVERAGE, Way.LEXRANK)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the requests of one run share: the engine, the sampling of each task by its name, a group's time limit."""
+    """What the requests of one run share: the engine, sampling and way of each task by its name, a group's time limit.
+
+    A task that `ways` does not name is answered as it comes.
+    """
 
     engine: EngineOptions
     samplings: Mapping[str, Sampling]
     group_seconds: float | None = None
+    ways: Mapping[str, Way] = field(default_factory=dict)
+
+    def way(self, task: str) -> Way:
+        """How the task's answers come about."""
+        return self.ways.get(task, Way.PLAIN)
+
+    @property
+    def needs_engine(self) -> bool:
+        """Whether any task asks the model."""
+        return any(self.way(task).asks for task in self.samplings)

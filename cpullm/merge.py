@@ -1,23 +1,26 @@
-"""Level by level: every chunk's texts become requests, and their answers the next level's texts, until one is left.
+"""Level by level: every unit's texts become requests, and their answers the next level's texts, until one is left.
 
-Hierarchical merging as in Wu et al. 2021 (arXiv 2109.10862); a level is one more call of the same run, with the
-requests of all tasks together.
+Hierarchical merging as in Wu et al. 2021 (arXiv 2109.10862), incremental updating as in Chang et al. 2024 (BooookScore,
+arXiv 2310.00785). First all chapters, then what stands directly above finished units, up to the book; each level is one
+more call of the same run, with the requests of all tasks and units together.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from cpullm import plan, tasks
-from cpullm.job import Job
+from cpullm import plan, tree
+from cpullm.job import Job, Way
 from cpullm.progress import Bar
-from cpullm.records import Chunk, Completion, Finished, FinishReason, Level, Prompt, Request, Summary
+from cpullm.provenance import Passage, Traced
+from cpullm.records import Chunk, Completion, Finished, Level, Prompt, Request, Sentence, Summary
 from cpullm.store import Store
-from cpullm.tasks import TaskPrompts
+from cpullm.support import Source
+from cpullm.units import State, checked
 from cpullm.worker import Watch
 
 if TYPE_CHECKING:
@@ -33,25 +36,13 @@ class Run(Protocol):
         """One completion for each request; groups that are finished are kept in the store."""
 
 
-@dataclass(slots=True)
-class _State:
-    """One chunk and one task on their way: the texts still to be joined, and all completions so far."""
-
-    chunk: Chunk
-    asked: TaskPrompts
-    texts: list[str]
-    completions: list[Completion] = field(default_factory=list)
-    merges: int = 0
-    error: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Texts of one state that a level asks about with one prompt."""
+    """Texts of one unit that a level asks about with one prompt."""
 
-    state: _State
+    state: State
     prompt: Prompt
-    texts: list[str]
+    texts: list[Traced]
 
 
 class Merging:
@@ -80,42 +71,99 @@ class Merging:
         self._n_engines = n_engines
         self._kept = store.answers() if store else {}
         self._overheads: dict[Prompt, int] = {}
-        counted = zip(chain(*prepared.windows), chain(*prepared.window_tokens), strict=True)
-        self._counted = dict(counted)
+        self._counted: dict[str, int] = {}
+        self._chunks = {chunk.id: chunk for chunk in prepared.chunks}
+        self._windows: dict[str, list[Traced]] = {}
+        for chunk, texts, counts in zip(prepared.chunks, prepared.windows, prepared.window_tokens, strict=True):
+            self._windows[chunk.id] = list(_traced(chunk, texts))
+            self._counted.update(zip(texts, counts, strict=True))
         self._states = [
-            _State(chunk, asked, list(windows))
-            for chunk, windows in zip(prepared.chunks, prepared.windows, strict=True)
+            State(node, asked, prepared.job.way(asked.task.name), prepared.options.words)
+            for node in tree.nodes(prepared.chunks, prepared.options.levels)
             for asked in prepared.tasks
+            if asked.merge is not None or not node.children
         ]
 
     def all(self) -> tuple[list[Summary], list[Level]]:
-        """Every chunk's answers, a row for each task, and what each level was."""
+        """Every unit's answers, a row for each task, and what each level was."""
         levels: list[Level] = []
-        questions = [_Question(state, state.asked.ask, list(state.texts)) for state in self._states if state.texts]
-        while questions:
-            levels.append(self._level(len(levels), questions))
-            questions = [question for state in self._states if (question := self._merge(state))]
-        for state in self._states:
-            if state.asked.merge is None:
-                state.texts = tasks.join(state.asked.task, state.texts)
-        return [_summary(state) for state in self._states], levels
+        of = {(id(state.node), state.task): state for state in self._states}
+        for height in range(1 + max(state.node.height for state in self._states)):
+            states = [state for state in self._states if state.node.height == height]
+            for state in states:
+                if state.node.children:
+                    state.begin_above([of[id(child), state.task] for child in state.node.children])
+                else:
+                    state.begin(self._cut(state.node.first, state.way))
+            questions = [question for state in states if (question := self._first(state))]
+            n_before = len(levels)
+            while questions:
+                levels.append(self._level(len(levels) - n_before, questions))
+                questions = [question for state in states if (question := self._next(state))]
+        return [state.row() for state in self._states], levels
 
-    def _merge(self, state: _State) -> _Question | None:
+    def _cut(self, chunk: Chunk, way: Way) -> list[Traced]:
+        """A chunk's windows; all of it at once where no model has to read it."""
+        windows = self._windows[chunk.id]
+        return windows if way.asks or not windows else list(_traced(chunk, [chunk.text.strip()]))
+
+    def _first(self, state: State) -> _Question | None:
+        """What a unit is asked first: a chapter about its windows, others about what is to be merged."""
+        if self._plan.is_incremental(state.task) and state.texts:
+            room = self._plan.budget.piece_tokens
+            state.pending = self._packed(state.texts, room) if state.node.children else state.texts
+            state.texts = []
+            return self._updated(state)
+        if state.node.children:
+            return self._merged(state)
+        return _Question(state, state.asked.ask, list(state.texts)) if state.texts else None
+
+    def _next(self, state: State) -> _Question | None:
+        """What it is asked then, None if it is done."""
+        return self._updated(state) if self._plan.is_incremental(state.task) else self._merged(state)
+
+    def _merged(self, state: State) -> _Question | None:
         """The state's texts in as few parts as fit a prompt; those of two or more texts are to be asked about."""
-        if state.asked.merge is None or len(state.texts) < 2:
+        if state.is_short:
             return None
-        counted = [(text, self._vocabulary.count_tokens(text)) for text in state.texts]
-        parts = plan.pack_texts(counted, self._plan.budget.text_tokens)
-        state.texts = [plan.JOINT.join(part) for part in parts]
-        joined = [text for text, part in zip(state.texts, parts, strict=True) if len(part) > 1]
+        room = self._plan.budget.text_tokens if state.way.asks else sys.maxsize
+        packed = self._packed(state.texts, room)
+        joined = [text for text in packed if len(text.passages) > 1]
         if not joined:
-            state.error = f"{len(parts)} answers are too long to be merged; raise window_tokens."
+            state.error = f"{len(packed)} answers are too long to be merged; raise window_tokens."
+        if not joined or not state.brings_nearer(len(packed)):
             return None
-        state.merges += len(joined)
+        state.texts = packed
+        assert state.asked.merge is not None
         return _Question(state, state.asked.merge, joined)
 
+    def _updated(self, state: State) -> _Question | None:
+        """The summary so far and the piece that comes next; the first piece alone."""
+        if not state.pending:
+            return None
+        asked, (piece, *state.pending) = state.asked, state.pending
+        prompt = asked.merge if state.node.children else asked.ask
+        if state.texts:
+            prompt = asked.update
+            assert prompt is not None
+            state.so_far, piece = state.texts, Traced((state.whole, Passage.of(piece)), prompt.between)
+        assert prompt is not None
+        if self._count(piece.text) > self._plan.budget.text_tokens:
+            state.error = (
+                f"{len(state.pending) + 1} pieces have no room beside the summary so far; raise window_tokens."
+            )
+            state.pending = []
+            return None
+        state.texts = [piece]
+        return _Question(state, prompt, [piece])
+
+    def _packed(self, texts: Sequence[Traced], room: int) -> list[Traced]:
+        """Neighbours joined, as few and as even as fit."""
+        parts = plan.pack_texts([(Passage.of(text), self._count(text.text)) for text in texts], room)
+        return [Traced(tuple(part), plan.JOINT) for part in parts]
+
     def _level(self, level: int, questions: list[_Question]) -> Level:
-        made = [(question, [self._request(question, text) for text in question.texts]) for question in questions]
+        made = [(question, self._requests(question)) for question in questions]
         # The same text twice is one request: its id is its content.
         unique = {request.id: request for _, requests in made for request in requests}
         kept = {request_id: self._kept.pop(request_id) for request_id in unique if request_id in self._kept}
@@ -123,16 +171,16 @@ class Merging:
         n_engines = self._n_engines() if left else 1
         packed = plan.pack(left, self._plan.group_tokens, n_engines)
         started = time.monotonic()
-        names = tuple(dict.fromkeys(question.state.asked.task.name for question in questions))
-        unit = "windows" if level == 0 else f"merges, level {level}"
-        label = f"{unit}, {len(names)} tasks" if len(names) > 1 else unit
-        with Bar(label, packed, len(kept), n_engines, self._progress) as bar:
+        names = tuple(dict.fromkeys(question.state.task for question in questions))
+        units = tuple(dict.fromkeys(question.state.node.level for question in questions))
+        with Bar(_label(level, units, names), packed, len(kept), n_engines, self._progress) as bar:
             watch = Watch(bar.show, self.finished.append)
             new = list(self._run(packed, self._plan.job, store=self._store, watch=watch))
         answers = {**kept, **{completion.id: completion for completion in new}}
         for question, requests in made:
-            _take(question.state, {request.text: answers[request.id] for request in requests}, requests)
+            self._take(question, [answers[request.id] for request in requests])
         return Level(
+            units=units,
             tasks=names,
             requests=len(unique),
             kept=len(kept),
@@ -141,14 +189,49 @@ class Merging:
             prompt_tokens=sum(completion.prompt_tokens for completion in new),
             completion_tokens=sum(completion.completion_tokens for completion in new),
             seconds=round(time.monotonic() - started, 3),
+            guard_seconds=round(sum(completion.guard_seconds for completion in new), 3),
         )
 
-    def _request(self, question: _Question, text: str) -> Request:
+    def _requests(self, question: _Question) -> list[Request]:
+        shares = question.state.shares(question.texts)
+        return [
+            self._request(question, text.text, n_words) for text, n_words in zip(question.texts, shares, strict=True)
+        ]
+
+    def _request(self, question: _Question, text: str, n_words: int) -> Request:
         prompt, asked, job = question.prompt, question.state.asked, self._plan.job
         n_tokens = self._overhead(prompt) + self._count(text)
-        name, max_tokens = asked.task.name, asked.max_tokens
-        request_id = plan.request_id(job.engine, prompt, job.samplings[name], max_tokens, text)
-        return Request(request_id, 0, name, prompt.head, text, prompt.tail, n_tokens, max_tokens)
+        request_id = plan.request_id(job, asked.task.name, prompt, asked.max_tokens, text, n_words)
+        return Request(
+            request_id, 0, asked.task.name, prompt.head, text, prompt.tail, n_tokens, asked.max_tokens, n_words
+        )
+
+    def _take(self, question: _Question, completions: Sequence[Completion]) -> None:
+        """A level's completions to their unit, each as a passage that leads to the documents."""
+        state = question.state
+        done = [checked(state.asked.task, completion) for completion in completions]
+        said = [
+            None if one.error else self._passage(state, one, text)
+            for one, text in zip(done, question.texts, strict=True)
+        ]
+        state.take(question.texts, done, said)
+        state.merges += len(done) if question.prompt is not state.asked.ask else 0
+
+    def _passage(self, state: State, completion: Completion, asked: Traced) -> Passage:
+        """The answer, each sentence led to the documents; what was held against answers is held against these."""
+        passage = Passage.answer(completion, asked)
+        if state.way.extracts or asked.is_verbatim:
+            return passage
+        document = state.node.first.document_id
+        return replace(passage, sentences=tuple(self._held(document, passage.text, one) for one in passage.sentences))
+
+    def _held(self, document: str, text: str, sentence: Sentence) -> Sentence:
+        stretches = []
+        for origin in sentence.sources:
+            chunk = self._chunks[f"{document}/{origin.index}"]
+            stretches.append(chunk.text[origin.start - chunk.start : origin.end - chunk.start])
+        found = Source("\n\n".join(stretches)).support(text[sentence.start : sentence.end])
+        return replace(sentence, support=round(found.score, 3))
 
     def _overhead(self, prompt: Prompt) -> int:
         """Tokens of the wording round a text."""
@@ -161,62 +244,19 @@ class Merging:
         return self._counted.get(text) or self._vocabulary.count_tokens(text)
 
 
-def _take(state: _State, answered: dict[str, Completion], requests: list[Request]) -> None:
-    """Take in a level's completions: the state's texts become their answers."""
-    checked = {text: _checked(state.asked.task, completion) for text, completion in answered.items()}
-    state.completions += [checked[request.text] for request in requests]
-    # A text that was not asked about had no room beside its neighbours, and waits for the next level.
-    state.texts = [
-        checked[text].text if text in checked else text
-        for text in state.texts
-        if text not in checked or checked[text].error is None
-    ]
+def _traced(chunk: Chunk, windows: Sequence[str]) -> Iterator[Traced]:
+    """The chunk's windows, which are stretches of it in order, by their places in the document."""
+    place = 0
+    for window in windows:
+        place = chunk.text.index(window, place)
+        yield Traced((Passage.window(window, chunk.index, chunk.start + place),))
+        place += len(window)
 
 
-def _checked(task: tasks.Task, completion: Completion) -> Completion:
-    """The completion, or an error in its place if it is no whole answer to the task."""
-    if completion.error is not None:
-        return completion
-    fault = tasks.fault(task, completion.text, completion.finish_reason)
-    if fault is None:
-        return completion
-    return replace(completion, text="", finish_reason=FinishReason.ERROR.value, error=fault)
-
-
-def _summary(state: _State) -> Summary:
-    chunk, completions = state.chunk, state.completions
-    return Summary(
-        document_id=chunk.document_id,
-        index=chunk.index,
-        levels=chunk.levels,
-        title=chunk.title,
-        line=chunk.line,
-        start=chunk.start,
-        end=chunk.end,
-        words=chunk.words,
-        task=state.asked.task.name,
-        summary="\n\n".join(state.texts),
-        windows=len(completions) - state.merges,
-        merges=state.merges,
-        finish_reason=_reason(state).value,
-        prompt_tokens=sum(completion.prompt_tokens for completion in completions),
-        completion_tokens=sum(completion.completion_tokens for completion in completions),
-        seconds=round(sum((completion.seconds for completion in completions), 0.0), 3),
-        error=state.error or _error(state),
+def _label(level: int, units: Sequence[str], names: Sequence[str]) -> str:
+    """What a level is about, for its bar."""
+    of = " and ".join(units)
+    label = (
+        "windows" if units == (tree.CHAPTER,) and level == 0 else f"{of}s, merges, level {level + (of != tree.CHAPTER)}"
     )
-
-
-def _reason(state: _State) -> FinishReason:
-    if not state.texts:
-        return FinishReason.ERROR
-    reasons = {completion.finish_reason for completion in state.completions}
-    return next((reason for reason in (FinishReason.LOOP, FinishReason.LENGTH) if reason in reasons), FinishReason.STOP)
-
-
-def _error(state: _State) -> str | None:
-    if state.chunk.error is not None:
-        return state.chunk.error
-    if not state.completions:
-        return "The text is empty; nothing was asked of the model."
-    failed = [completion.error for completion in state.completions if completion.error is not None]
-    return f"{len(failed)} of {len(state.completions)} answers failed: {failed[0]}" if failed else None
+    return f"{label}, {len(names)} tasks" if len(names) > 1 else label

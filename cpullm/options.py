@@ -10,8 +10,10 @@ import regex
 
 from cpullm.errors import OptionError
 from cpullm.job import Sampling, Setting
+from cpullm.tree import BOOK, LEVELS, WORDS
 
 KV_TYPES = ("f16", "q8_0")
+STRATEGIES = ("hierarchical", "incremental", "guided", "coverage", "lexrank")
 
 
 def _option(default: Any, help_text: str, **limits: Any) -> Any:
@@ -22,6 +24,26 @@ def _option(default: Any, help_text: str, **limits: Any) -> Any:
 class Options:
     """The options of one run. `None` means: derived from the model or the machine, as the help text says."""
 
+    strategy: str | None = _option(
+        None, "how summaries are made: written by the model, answers about pieces merged (hierarchical) or one brought "
+        "up to date piece by piece (incremental); or made of the text's own sentences, chosen by what the model says "
+        "(guided), or without it by the words they cover (coverage) or by LexRank (lexrank); by default the model's "
+        "own from the catalog, or hierarchical",
+        choices=STRATEGIES,
+    )  # fmt: skip
+    levels: str = _option(
+        BOOK, "how far up summaries are made: of chapters, of the parts above them too, of the whole book too",
+        choices=LEVELS,
+    )  # fmt: skip
+    words: int | None = _option(
+        None, "about how long a summary is, in words: so many of the text's own sentences, and down to which length "
+        f"answers are merged; by default {', '.join(f'{n} for a {level}' for level, n in WORDS.items())}, and all "
+        "answers are merged to one", low=5, high=100_000,
+    )  # fmt: skip
+    guards: bool = _option(
+        True,
+        "hold each summary against its text: what the text does not have goes, and the text's own sentences fill up",
+    )
     max_tokens: int | None = _option(
         None, "longest answer, in tokens; by default the task's own, 160 for summaries", low=8, high=4096
     )
@@ -87,7 +109,8 @@ class Options:
             if value is not None and "low" in option.metadata:
                 # 0 and 0.0 are one temperature, and must give one request id.
                 object.__setattr__(self, option.name, _number(option)(value))
-        _check_choice("kv_type", self.kv_type, KV_TYPES)
+        for name, choices in (("strategy", STRATEGIES), ("levels", LEVELS), ("kv_type", KV_TYPES)):
+            _check_choice(name, getattr(self, name), choices)
         _check_flags(self)
 
     def setting(self, tuned: Setting) -> Setting:

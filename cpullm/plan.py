@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import OptionError
-from cpullm.job import EngineOptions, Job, Sampling
+from cpullm.job import Job
 from cpullm.options import Options
 from cpullm.records import Chunk, Prompt, Request
 from cpullm.tasks import TaskPrompts
@@ -41,13 +41,20 @@ _T = TypeVar("_T")
 class Budget:
     """How the context of one sequence is shared out, in tokens: template and wording, text, answer.
 
-    `merged_tokens` is the longest answer that is merged by asking again, 0 if none is.
+    `merged_tokens` is the longest answer that is merged by asking again, 0 if none is; `so_far_tokens` the room that a
+    summary so far takes of the text's, with the wording behind it, 0 if none is brought up to date.
     """
 
     overhead_tokens: int
     text_tokens: int
     max_tokens: int
     merged_tokens: int
+    so_far_tokens: int = 0
+
+    @property
+    def piece_tokens(self) -> int:
+        """The longest piece that a text is cut into."""
+        return self.text_tokens - self.so_far_tokens
 
     @property
     def n_ctx(self) -> int:
@@ -74,6 +81,7 @@ class Plan:
     options: Options
     window_tokens: list[list[int]]
     tuned_on: str | None = None
+    strategy: str = "hierarchical"
 
     @property
     def text_tokens(self) -> int:
@@ -89,6 +97,12 @@ class Plan:
         share = self.budget
         request = share.overhead_tokens + share.text_tokens + DECODE_COST * share.max_tokens
         return self.options.group_tokens or GROUP_WIDTHS * self.job.engine.setting.n_seq_max * request
+
+    def is_incremental(self, task: str) -> bool:
+        """Whether the task's summaries are brought up to date piece by piece."""
+        return self.strategy == "incremental" and any(
+            asked.task.name == task and asked.update is not None for asked in self.tasks
+        )
 
     @property
     def n_windows(self) -> int:
@@ -109,6 +123,7 @@ def budget(
     *,
     max_tokens: int | None = None,
     merged_tokens: int | None = None,
+    so_far_tokens: int = 0,
 ) -> Budget:
     """The shares for a model of this context; `window_tokens` is the catalog's word where the user gave none.
 
@@ -119,8 +134,8 @@ def budget(
     merged_tokens = max_tokens if merged_tokens is None else merged_tokens
     room = n_ctx_train // _CTX_STEP * _CTX_STEP - overhead_tokens - max_tokens
     wanted = options.window_tokens or min(window_tokens or DEFAULT_WINDOW_TOKENS, room)
-    shares = Budget(overhead_tokens, wanted, max_tokens, merged_tokens)
-    least = shares.least_text_tokens
+    shares = Budget(overhead_tokens, wanted, max_tokens, merged_tokens, so_far_tokens)
+    least = shares.least_text_tokens + so_far_tokens
     if room < least:
         raise OptionError(
             f"The model's context of {n_ctx_train} tokens leaves {max(room, 0)} for text beside {overhead_tokens} "
@@ -140,11 +155,12 @@ def budget(
     return shares
 
 
-def request_id(engine: EngineOptions, prompt: Prompt, sampling: Sampling, max_tokens: int, text: str) -> str:
+def request_id(job: Job, task: str, prompt: Prompt, max_tokens: int, text: str, n_words: int = 0) -> str:
     """Identity is content: the sha256 over all that decides the answer, but for the kind of CPU and versions."""
-    setting = engine.setting
+    setting, way = job.engine.setting, job.way(task)
     kernels = repr((setting.kv_type, setting.flash_attn, setting.repack))
-    parts = (engine.model_sha256, kernels, prompt.head, prompt.tail, repr(sampling), str(max_tokens), text)
+    model = (job.engine.model_sha256, kernels, prompt.head, prompt.tail, repr(job.samplings[task]), str(max_tokens))
+    parts = (*(model if way.asks else ()), way.value, str(n_words), text)
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "replace")

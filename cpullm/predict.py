@@ -1,7 +1,7 @@
 """What a job will take: levels, requests, groups and seconds, before anything is generated. Pure.
 
-Answers are taken to be as long as they may get, so every figure is a most: shorter answers take less time, and need
-fewer merges.
+Answers are taken to be as long as they may get, and each that is held against its text to be asked for twice, so
+every figure is a most: shorter answers take less time, and need fewer merges.
 """
 
 from __future__ import annotations
@@ -12,17 +12,22 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
-from cpullm import plan
+from cpullm import plan, tree
+from cpullm.job import Way
 from cpullm.rates import Part, Rates
 from cpullm.records import Request
 from cpullm.tasks import TaskPrompts
+
+_WORD_TOKENS = 2  # of a word at most, about
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One task: tokens of its prompt without text, of the part of it behind the text, and of its longest answer.
 
-    `merge_overhead_tokens` is the same of the prompt that merges answers, None if they are not merged.
+    `merge_overhead_tokens` is the same of the prompt that merges answers, None if they are not merged, and
+    `update_overhead_tokens` of the one that brings a summary up to date, None if none is. `tries` is how often an
+    answer is asked for; `extract_tokens` how long a summary of the text's own sentences is, 0 if it is the model's.
     Prompts of equal `head` begin alike, so that a text behind them is prefilled once for all such tasks in a group.
     """
 
@@ -32,6 +37,9 @@ class Asked:
     tail_tokens: int
     max_tokens: int
     merge_overhead_tokens: int | None = None
+    update_overhead_tokens: int | None = None
+    tries: int = 1
+    extract_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +63,13 @@ class Level:
 
 @dataclass(slots=True)
 class _State:
-    """One chunk and one task on their way: the tokens of the texts still to be joined."""
+    """A unit and one task on their way: the tokens of the texts still to be joined, the units that stand under it."""
 
-    chunk: int
+    unit: int
     asked: Asked
     texts: list[int]
+    under: Sequence[int] = ()
+    so_far: int = 0
 
 
 class Vocabulary(Protocol):
@@ -71,41 +81,105 @@ class Vocabulary(Protocol):
 
 def job(prepared: plan.Plan, vocabulary: Vocabulary, n_engines: int = 1) -> list[Level]:
     """The levels of a job that is planned, on so many engines."""
-    asked = [_asked(prompts, vocabulary) for prompts in prepared.tasks]
-    return levels(prepared.window_tokens, asked, prepared.budget.text_tokens, prepared.group_tokens, n_engines)
+    asked = [_asked(prepared, prompts, vocabulary) for prompts in prepared.tasks if _asks(prepared, prompts)]
+    nodes = sorted(tree.nodes(prepared.chunks, prepared.options.levels), key=lambda node: node.height)
+    places = {id(node): place for place, node in enumerate(nodes)}
+    above = [[places[id(child)] for child in node.children] for node in nodes if node.children]
+    windows = {chunk.id: counts for chunk, counts in zip(prepared.chunks, prepared.window_tokens, strict=True)}
+    chapters = [windows[node.first.id] for node in nodes if not node.children]
+    room = prepared.budget
+    return levels(chapters, asked, room.text_tokens, prepared.group_tokens, n_engines, above, room.piece_tokens)
 
 
-def _asked(prompts: TaskPrompts, vocabulary: Vocabulary) -> Asked:
-    ask, merge = prompts.ask, prompts.merge
+def _asks(prepared: plan.Plan, prompts: TaskPrompts) -> bool:
+    return prepared.job.way(prompts.task.name).asks
+
+
+def _asked(prepared: plan.Plan, prompts: TaskPrompts, vocabulary: Vocabulary) -> Asked:
+    ask, merge, update = prompts.ask, prompts.merge, prompts.update
+    name, way = prompts.task.name, prepared.job.way(prompts.task.name)
+    n_words = prepared.options.words or max(tree.WORDS.values())
     return Asked(
-        task=prompts.task.name,
+        task=name,
         head=ask.head,
         overhead_tokens=vocabulary.count_prompt_tokens(ask.head, "", ask.tail),
         tail_tokens=vocabulary.count_prompt_tokens("", "", ask.tail),
         max_tokens=prompts.max_tokens,
         merge_overhead_tokens=None if merge is None else vocabulary.count_prompt_tokens(merge.head, "", merge.tail),
+        update_overhead_tokens=vocabulary.count_prompt_tokens(update.head, update.between, update.tail)
+        if update is not None and prepared.is_incremental(name)
+        else None,
+        tries=1 + (way is Way.GUARDED),
+        extract_tokens=_WORD_TOKENS * n_words if way.extracts else 0,
     )
 
 
 def levels(
-    chunks: Sequence[Sequence[int]], asked: Sequence[Asked], text_tokens: int, group_tokens: int, n_engines: int = 1
+    chunks: Sequence[Sequence[int]],
+    asked: Sequence[Asked],
+    text_tokens: int,
+    group_tokens: int,
+    n_engines: int = 1,
+    above: Sequence[Sequence[int]] = (),
+    piece_tokens: int | None = None,
 ) -> list[Level]:
-    """The levels of a job. `chunks` has the tokens of each chunk's windows, `text_tokens` is the room for text."""
-    states = [_State(i, task, list(windows)) for i, windows in enumerate(chunks) for task in asked if windows]
-    # Named by its place, a text is the same for all tasks that begin alike.
-    requests = [
-        _request(state.asked, f"{state.asked.head}/{state.chunk}/{i}", n, state.asked.overhead_tokens)
-        for state in states
-        for i, n in enumerate(state.texts)
-    ]
-    for state in states:
-        state.texts = [state.asked.max_tokens] * len(state.texts)
-    found = []
+    """The levels of a job. `chunks` has the tokens of each chunk's windows, `text_tokens` is the room for text.
+
+    `above` are the units over them, each by the units under it: the chunks by their places, then these by theirs.
+    """
+    chapters = [_State(i, task, list(windows)) for i, windows in enumerate(chunks) for task in asked if windows]
+    merging = [task for task in asked if task.merge_overhead_tokens is not None]
+    parts = [_State(len(chunks) + i, task, [], under) for i, under in enumerate(above) for task in merging]
+    found: list[Level] = []
     tails = {task.task: task.tail_tokens for task in asked}
-    while requests:
-        found.append(_level(plan.pack(requests, group_tokens, n_engines), tails))
-        requests = [request for state in states for request in _merges(state, text_tokens)]
+    tries = {task.task: task.tries for task in asked}
+    done: dict[tuple[int, str], _State] = {}
+    for states in _heights(chapters, parts):
+        for state in states:
+            below = [done[unit, state.asked.task] for unit in state.under if (unit, state.asked.task) in done]
+            if state.under:
+                state.texts = [sum(one.texts) for one in below]
+            if state.under and state.asked.update_overhead_tokens is not None:
+                packed = plan.pack_texts([(n, n) for n in state.texts], piece_tokens or text_tokens)
+                state.texts = [_joined(part) for part in packed]
+            done[state.unit, state.asked.task] = state
+        requests = [request for state in states for request in _first(state, text_tokens)]
+        while requests:
+            found.append(_level(plan.pack(requests, group_tokens, n_engines), tails, tries))
+            requests = [request for state in states for request in _next(state, text_tokens)]
     return found
+
+
+def _heights(chapters: list[_State], parts: list[_State]) -> Iterator[list[_State]]:
+    """The chapters, then those of which all units under them have gone before."""
+    yield chapters
+    gone, left = {state.unit for state in chapters} | {unit for part in parts for unit in part.under}, parts
+    gone -= {part.unit for part in parts}
+    while left:
+        ready = [part for part in left if gone.issuperset(part.under)]
+        yield ready
+        gone |= {part.unit for part in ready}
+        left = [part for part in left if part.unit not in gone]
+
+
+def _first(state: _State, text_tokens: int) -> list[Request]:
+    """What a unit is asked first: a chunk about its windows, another about what is to be merged."""
+    if state.asked.update_overhead_tokens is not None:
+        return _update(state)
+    if state.under:
+        return _merges(state, text_tokens)
+    # Named by its place, a text is the same for all tasks that begin alike.
+    asked, n = state.asked, len(state.texts)
+    names = [f"{asked.head}/{state.unit}/{i}" for i in range(n)]
+    requests = [
+        _request(asked, name, tokens, asked.overhead_tokens) for name, tokens in zip(names, state.texts, strict=True)
+    ]
+    state.texts = [asked.extract_tokens // n] * n if asked.extract_tokens else [asked.max_tokens] * n
+    return requests
+
+
+def _next(state: _State, text_tokens: int) -> list[Request]:
+    return _update(state) if state.asked.update_overhead_tokens is not None else _merges(state, text_tokens)
 
 
 def _request(asked: Asked, text: str, text_tokens: int, overhead_tokens: int) -> Request:
@@ -113,37 +187,58 @@ def _request(asked: Asked, text: str, text_tokens: int, overhead_tokens: int) ->
     return Request(f"{text}/{asked.task}", 0, asked.task, asked.head, text, "", prompt_tokens, asked.max_tokens)
 
 
+def _update(state: _State) -> list[Request]:
+    """The summary so far with the next piece; when none is left, the summary is the unit's text."""
+    if not state.texts or (len(state.texts) == 1 and state.so_far < 0):
+        return []
+    asked, (piece, *left) = state.asked, state.texts
+    assert asked.update_overhead_tokens is not None and asked.merge_overhead_tokens is not None
+    first = asked.merge_overhead_tokens if state.under else asked.overhead_tokens
+    overhead = asked.update_overhead_tokens if state.so_far else first
+    request = _request(asked, f"update/{asked.task}/{state.unit}/{len(left)}", piece + state.so_far, overhead)
+    state.so_far = asked.max_tokens
+    state.texts = left
+    if not left:
+        state.texts, state.so_far = [asked.max_tokens], -1
+    return [request]
+
+
 def _merges(state: _State, text_tokens: int) -> list[Request]:
     """The state's next merges; its texts become their answers, a text without neighbour waits as it is."""
-    overhead = state.asked.merge_overhead_tokens
-    if overhead is None or len(state.texts) < 2:
+    overhead, extract = state.asked.merge_overhead_tokens, state.asked.extract_tokens
+    if overhead is None or len(state.texts) < 2 or (extract and sum(state.texts) <= extract):
         return []
     parts = plan.pack_texts([(n, n) for n in state.texts], text_tokens)
-    merged = [sum(part) + plan.JOINT_TOKENS * (len(part) - 1) for part in parts if len(part) > 1]
+    merged = [_joined(part) for part in parts if len(part) > 1]
     if not merged:  # answers too long to be merged: the run says so
         return []
-    state.texts = [state.asked.max_tokens if len(part) > 1 else part[0] for part in parts]
-    name = f"merge/{state.asked.task}/{state.chunk}"
+    answer = extract // len(parts) if extract else state.asked.max_tokens
+    state.texts = [answer if len(part) > 1 else part[0] for part in parts]
+    name = f"merge/{state.asked.task}/{state.unit}"
     return [_request(state.asked, f"{name}/{i}", n, overhead) for i, n in enumerate(merged)]
 
 
-def _level(requests: list[Request], tails: Mapping[str, int]) -> Level:
+def _joined(texts: Sequence[int]) -> int:
+    return sum(texts) + plan.JOINT_TOKENS * (len(texts) - 1)
+
+
+def _level(requests: list[Request], tails: Mapping[str, int], tries: Mapping[str, int]) -> Level:
     groups: dict[int, list[Request]] = {}
     for request in requests:
         groups.setdefault(request.group_id, []).append(request)
     return Level(
         requests=len(requests),
         prompt_tokens=sum(request.prompt_tokens for request in requests),
-        groups=tuple(_group(members, tails) for members in groups.values()),
+        groups=tuple(_group(members, tails, tries) for members in groups.values()),
     )
 
 
-def _group(requests: list[Request], tails: Mapping[str, int]) -> tuple[Part, ...]:
+def _group(requests: list[Request], tails: Mapping[str, int], tries: Mapping[str, int]) -> tuple[Part, ...]:
     seen: set[str] = set()
     parts = []
     for request in requests:
         prefilled = tails[request.task] if request.text in seen else request.prompt_tokens
-        parts.append(Part(request.prompt_tokens, prefilled, request.max_tokens))
+        parts.append(Part(request.prompt_tokens, prefilled, tries[request.task] * request.max_tokens))
         seen.add(request.text)
     return tuple(parts)
 

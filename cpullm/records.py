@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from typing import Any
 
@@ -100,10 +101,14 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What stands before and after a text, with the model's chat template already rendered round it."""
+    """What stands before and after a text, with the model's chat template already rendered round it.
+
+    Where a summary is brought up to date, `between` stands between it and the text that goes on.
+    """
 
     head: str
     tail: str
+    between: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,7 @@ class Request:
     """One question to the model: `head`, then `text` as plain data, then `tail`. The id is its content's hash.
 
     `task` names the sampling in the Job. Requests of equal head and text share their prefill if they meet in a group.
+    `words` is how long an answer made of the text's own sentences may get, about; 0: as long as the model's.
     """
 
     id: str
@@ -121,15 +127,56 @@ class Request:
     tail: str
     prompt_tokens: int
     max_tokens: int
+    words: int = 0
 
     SCHEMA = (
-        "id string, group_id int, task string, head string, text string, tail string, prompt_tokens int, max_tokens int"
+        "id string, group_id int, task string, head string, text string, tail string, prompt_tokens int, "
+        "max_tokens int, words int"
     )
+
+
+class Method(str, Enum):
+    """Where the words of a summary come from: the model; the model, mended with the source's; the source alone."""
+
+    GENERATED = "generated"
+    REPAIRED = "repaired"
+    EXTRACTED = "extracted"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A stretch of a document's text, within the chunk of that index."""
+
+    index: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of an answer, by its place there: what supports it, and how well, from 0 to 1 (`cpullm.support`)."""
+
+    start: int
+    end: int
+    support: float
+    sources: tuple[Origin, ...]
+
+    SCHEMA = "array<struct<start:int,end:int,support:double,sources:array<struct<index:int,start:int,end:int>>>>"
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Sentence:
+        """From its plain fields, as JSON and Spark have them."""
+        sources = tuple(Origin(*(source[name] for name in columns(Origin))) for source in found["sources"])
+        return cls(found["start"], found["end"], found["support"], sources)
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The answer to the request of the same id. `worker` is host:pid; `seconds` run from admission to the end."""
+    """The answer to the request of the same id. `worker` is host:pid; `seconds` run from admission to the end.
+
+    Of a summary that was checked, `reasons` say what was found, and `sentences` where each sentence is in the request's
+    text (their origins have the index 0); `guard_seconds` is what that took.
+    """
 
     id: str
     group_id: int
@@ -140,11 +187,22 @@ class Completion:
     seconds: float
     worker: str
     error: str | None = None
+    method: str = Method.GENERATED.value
+    reasons: tuple[str, ...] = ()
+    sentences: tuple[Sentence, ...] = ()
+    guard_seconds: float = 0.0
 
     SCHEMA = (
         "id string, group_id int, text string, finish_reason string, prompt_tokens int, completion_tokens int, "
-        "seconds double, worker string, error string"
+        "seconds double, worker string, error string, method string, reasons array<string>, "
+        f"sentences {Sentence.SCHEMA}, guard_seconds double"
     )
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Completion:
+        """From its plain fields, as JSON and Spark have them."""
+        sentences = tuple(Sentence.of(sentence) for sentence in found.get("sentences", ()))
+        return cls(**{**found, "reasons": tuple(found.get("reasons", ())), "sentences": sentences})
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +234,17 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The answer to one task about one chunk. Token counts and seconds are sums over its windows and merges.
+    """The answer to one task about one unit. Token counts and seconds are sums over its windows and merges.
 
-    `finish_reason` is `error` without an answer, else `loop` if any answer under it was ended because it repeated
-    itself, else `length` if any was cut at `max_tokens`.
+    `level` says what the unit is: a chapter, which is a chunk; a part, the chunks under one heading; or a book, all of
+    a document; `index` is its first chunk's. `finish_reason` is `error` without an answer, else `loop` if any answer
+    under it was ended because it repeated itself, else `length` if any was cut at `max_tokens`. `method`, `reasons`
+    and `sentences` are of answers that are held against their text: where the words come from, what was found, what
+    supports each sentence.
     """
 
     document_id: str
+    level: str
     index: int
     levels: tuple[str, ...]
     title: str
@@ -199,21 +261,27 @@ class Summary:
     completion_tokens: int
     seconds: float
     error: str | None = None
+    method: str = Method.GENERATED.value
+    reasons: tuple[str, ...] = ()
+    sentences: tuple[Sentence, ...] = ()
 
     SCHEMA = (
-        "document_id string, index int, levels array<string>, title string, line int, start int, end int, words int, "
-        "task string, summary string, windows int, merges int, finish_reason string, prompt_tokens int, "
-        "completion_tokens int, seconds double, error string"
+        "document_id string, level string, index int, levels array<string>, title string, line int, start int, "
+        "end int, words int, task string, summary string, windows int, merges int, finish_reason string, "
+        "prompt_tokens int, completion_tokens int, seconds double, error string, method string, "
+        f"reasons array<string>, sentences {Sentence.SCHEMA}"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What one level of a run was: its tasks' names, what it took, and the workers (host:pid) that answered.
+    """What one level of a run was: its units and tasks, what it took, and the workers (host:pid) that answered.
 
     `kept` of the requests had been answered by an earlier run; tokens and workers are those of the others.
+    `guard_seconds` is what executors took to hold answers against their texts.
     """
 
+    units: tuple[str, ...]
     tasks: tuple[str, ...]
     requests: int
     kept: int
@@ -222,6 +290,7 @@ class Level:
     prompt_tokens: int
     completion_tokens: int
     seconds: float
+    guard_seconds: float = 0.0
 
 
 def encodable(text: str) -> str:
@@ -242,3 +311,8 @@ def columns(record: type) -> list[str]:
 def row(record: Any) -> dict[str, Any]:
     """One record as a plain dict of its fields, without copying deeper."""
     return {name: getattr(record, name) for name in columns(type(record))}
+
+
+def plain(record: Any) -> dict[str, Any]:
+    """One record as a dict down to its last field, as JSON and Spark take it."""
+    return asdict(record)

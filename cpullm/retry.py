@@ -31,7 +31,7 @@ def answer(requests: Sequence[Request], job: Job, store: Store) -> tuple[list[Co
     left = [request for request in requests if request.id not in known]
     if not left:
         return list(known.values()), True
-    worker.load(job.engine)  # a machine that cannot is no request's fault
+    worker.load(job)  # a machine that cannot is no request's fault
     if careful:
         answered = [_alone(request, job, store, tried[request.id]) for request in left]
         new, kept = [completion for completion, _ in answered], all(kept for _, kept in answered)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from cpullm.errors import MachineError, OptionError
 from cpullm.filesystems import is_uri, opened, told
-from cpullm.records import Completion, Request, row
+from cpullm.records import Completion, Request, plain
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -87,7 +87,7 @@ class Store:
         answers = [completion for completion in completions if completion.error is None]
         if not answers:
             return
-        lines = [json.dumps({"answers": len(answers)}), *(json.dumps(row(answer)) for answer in answers)]
+        lines = [json.dumps({"answers": len(answers)}), *(json.dumps(plain(answer)) for answer in answers)]
         try:
             self._write(_name(requests), "\n".join([*lines, ""]).encode())
         except OSError as error:
@@ -184,9 +184,9 @@ class Store:
         try:
             with self._files.open_input_stream(self._path(name)) as stream:
                 head, *lines = bytes(stream.read()).decode().splitlines()
-            answers = [Completion(**json.loads(line)) for line in lines]
+            answers = [Completion.of(json.loads(line)) for line in lines]
             return answers if json.loads(head)["answers"] == len(answers) else []
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return []
 
     def _write(self, name: str, data: bytes, *, over: bool = True) -> None:

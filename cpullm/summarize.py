@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,10 @@ from cpullm import catalog, corpus, facts, filesystems, memory, plan, splitters,
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import InputError, OptionError
 from cpullm.installed import default_model
-from cpullm.job import EngineOptions, Job, Place, Sampling, Setting
+from cpullm.job import EngineOptions, Job, Place, Sampling, Setting, Way
 from cpullm.merge import Merging, Run
-from cpullm.options import Hygiene, Options, Splitting
-from cpullm.records import Chunk, Document, Summary, columns, is_blank, row
+from cpullm.options import STRATEGIES, Hygiene, Options, Splitting
+from cpullm.records import Chunk, Document, Summary, columns, is_blank, plain
 from cpullm.store import Store
 from cpullm.tasks import Task, TaskPrompts, choices_grammar, chosen
 
@@ -37,21 +37,23 @@ class Result:
     """What a run gave: a Summary per chunk and task, in document order, and `run`, the facts about how it came about.
 
     `dropped` has a row for each document that hygiene dropped: document_id, reason, kept_id, similarity, words.
+    `chunks` are the texts that were asked about.
     """
 
     summaries: list[Summary]
     run: dict[str, Any]
     dropped: pd.DataFrame | None = None
+    chunks: list[Chunk] = field(default_factory=list, repr=False)
 
     def to_pandas(self) -> pd.DataFrame:
         """The summaries as a table with the columns of `Summary`."""
         import pandas as pd
 
-        return pd.DataFrame([row(summary) for summary in self.summaries], columns=columns(Summary))
+        return pd.DataFrame([plain(summary) for summary in self.summaries], columns=columns(Summary))
 
     def to_spark(self, spark: SparkSession) -> DataFrame:
         """The summaries as a Spark DataFrame of the schema `Summary.SCHEMA`."""
-        return spark.createDataFrame([tuple(row(summary).values()) for summary in self.summaries], Summary.SCHEMA)
+        return spark.createDataFrame([tuple(plain(summary).values()) for summary in self.summaries], Summary.SCHEMA)
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write summaries.parquet, summaries.md and run.json; see `cpullm.report`."""
@@ -73,6 +75,7 @@ def run(
     spark: SparkSession | None = None,
     splitting: Splitting | None = None,
     hygiene: Hygiene | None = None,
+    prompt: str | Path | None = None,
     limit: int | None = None,
     id_column: str | None = None,
     text_column: str = "text",
@@ -86,6 +89,7 @@ def run(
 
     `source` is a name of the corpus catalog, a path, Documents, or a pandas or Spark DataFrame with an id and a text
     column. `tasks` are names (`cpullm.tasks.NAMES`), paths of task files, or Tasks; all are asked about every chunk.
+    `prompt` is a file with another wording for summaries.
     `splitting` says how documents are cut; `hygiene`, on Spark only, drops duplicates first. With a `spark`
     session the executors answer, without one this process does. `limit` takes the first n chunks. In the folder or
     URI `answers` every answer is kept as it comes, and what it has is not computed again, unless `fresh`. `model_at` is
@@ -93,7 +97,7 @@ def run(
     `Options`. Raises CpullmError; a bad text is a Summary with `error`.
     """
     settings = Options.of(options)
-    asked = chosen(tasks)
+    chosen(tasks, prompt=prompt)
     corpus.check_limit(limit)
     rows = limit if hygiene is None else None
     texts = corpus.read(source, id_column=id_column, text_column=text_column, limit=rows, progress=progress)
@@ -101,9 +105,12 @@ def run(
     if hygiene is not None:
         texts, dropped = texts.cleaned(spark, hygiene)
     chunks = texts.chunks(splitting, limit, progress)
-    prepared = prepare(chunks, tasks=asked, model=model or default_model(), options=settings, progress=progress)
+    prepared = prepare(
+        chunks, tasks=tasks, prompt=prompt, model=model or default_model(), options=settings, progress=progress
+    )
     store = kept_answers(answers)
     result = execute(prepared, spark=spark, store=store, fresh=fresh, model_at=model_at, progress=progress)
+    result.run["limit"] = limit
     return replace(result, dropped=dropped)
 
 
@@ -117,7 +124,13 @@ def kept_answers(answers: str | Path | None) -> Store | None:
 
 
 def prepare(
-    chunks: list[Chunk], *, tasks: Sequence[Task], model: str | Path, options: Options, progress: bool = True
+    chunks: list[Chunk],
+    *,
+    tasks: Sequence[str | Path | Task],
+    model: str | Path,
+    options: Options,
+    prompt: str | Path | None = None,
+    progress: bool = True,
 ) -> plan.Plan:
     """Find the model, check the tasks with it, count tokens and cut what is too long; nothing is generated yet."""
     left_out = [chunk for chunk in chunks if chunk.kind != "body"]
@@ -128,10 +141,12 @@ def prepare(
 
     resolved, setting, tuned = _tuned(catalog.resolve_model(model, progress=progress), options)
     entry = resolved.entry
+    found = chosen(tasks, entry.wording if entry else "", prompt)
+    strategy = options.strategy or (entry.strategy if entry else None) or STRATEGIES[0]
     with LlamaModel(resolved.path, vocab_only=True) as vocabulary:
-        asked = _prompts(tasks, options, entry, vocabulary)
-        samplings = {task.name: _sampling(task, options, entry, vocabulary) for task in tasks}
-        budget = _budget(asked, options, entry, vocabulary)
+        asked = _prompts(found, options, entry, vocabulary)
+        samplings = {task.name: _sampling(task, options, entry, vocabulary) for task in found}
+        budget = _budget(asked, options, entry, vocabulary, strategy)
         counted = [_windows(chunk, budget, vocabulary) for chunk in chunks]
     windows = [[window for window, _ in pieces] for pieces in counted]
     window_tokens = [[n_tokens for _, n_tokens in pieces] for pieces in counted]
@@ -141,8 +156,16 @@ def prepare(
         n_ctx=budget.n_ctx,
         setting=setting,
     )
-    job, date = Job(engine, samplings, options.group_seconds), tuned.date if tuned else None
-    return plan.Plan(chunks, left_out, windows, asked, budget, resolved, job, options, window_tokens, date)
+    ways = {task.name: _way(strategy, options) for task in found if task.guards}
+    job, date = Job(engine, samplings, options.group_seconds, ways), tuned.date if tuned else None
+    return plan.Plan(chunks, left_out, windows, asked, budget, resolved, job, options, window_tokens, date, strategy)
+
+
+def _way(strategy: str, options: Options) -> Way:
+    """How summaries come about with this strategy."""
+    if strategy in [way.value for way in Way if way.extracts]:
+        return Way(strategy)
+    return Way.GUARDED if options.guards else Way.PLAIN
 
 
 def _tuned(resolved: ResolvedModel, options: Options) -> tuple[ResolvedModel, Setting, tune.Tuned | None]:
@@ -180,10 +203,12 @@ def _sampling(task: Task, options: Options, entry: ModelEntry | None, vocabulary
 
 
 def _budget(
-    asked: list[TaskPrompts], options: Options, entry: ModelEntry | None, vocabulary: LlamaModel
+    asked: list[TaskPrompts], options: Options, entry: ModelEntry | None, vocabulary: LlamaModel, strategy: str
 ) -> plan.Budget:
     """Windows for the task that leaves least room: all tasks are asked about the same ones."""
     prompts = [prompt for task in asked for prompt in task.prompts]
+    between = [vocabulary.count_tokens(task.update.between) for task in asked if task.update is not None]
+    carried = max(between, default=0) if strategy == "incremental" else 0
     overhead = max(vocabulary.count_prompt_tokens(prompt.head, "", prompt.tail) for prompt in prompts)
     return plan.budget(
         options,
@@ -192,6 +217,7 @@ def _budget(
         entry.window_tokens if entry else None,
         max_tokens=max(task.max_tokens for task in asked),
         merged_tokens=max((task.max_tokens for task in asked if task.merge is not None), default=0),
+        so_far_tokens=carried and carried + 2 * max(task.max_tokens for task in asked if task.update is not None),
     )
 
 
@@ -200,7 +226,7 @@ def _windows(chunk: Chunk, budget: plan.Budget, vocabulary: LlamaModel) -> list[
     if chunk.error is not None:
         return []
     count = lru_cache(_N_COUNTED)(vocabulary.count_tokens)  # who cuts a text has counted the windows, at last
-    cut = splitters.windows(chunk.text, budget.text_tokens, count)
+    cut = splitters.windows(chunk.text, budget.piece_tokens, count)
     return [(window, count(window)) for start, end in cut if not is_blank(window := chunk.text[start:end])]
 
 
@@ -232,7 +258,7 @@ def execute(
     run = facts.of_run(prepared, summaries, levels, time.monotonic() - started)
     run["executors"] = facts.of_executors(merging.finished)
     run["spark"] = {"version": spark.version, "master": spark.sparkContext.master} if spark else None
-    return Result(summaries, run)
+    return Result(summaries, run, chunks=prepared.chunks)
 
 
 def _placed(prepared: plan.Plan, spark: SparkSession | None, model_at: str | None) -> plan.Plan:
@@ -248,7 +274,7 @@ def _placed(prepared: plan.Plan, spark: SparkSession | None, model_at: str | Non
     n_engines = 1 if spark is None else on_spark.engines_here(spark)
     if n_engines and model_at is not None:
         raise OptionError(f"model_at {model_at} is for executors elsewhere; here the model is read where it lies.")
-    if n_engines:
+    if n_engines and prepared.job.needs_engine:
         worker.check_threads(prepared.options.n_threads)
         memory.check(
             prepared.model.path,

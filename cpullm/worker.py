@@ -13,14 +13,14 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpullm import memory, plan
+from cpullm import guards, memory, mending, plan
 from cpullm.errors import EngineError, OptionError
-from cpullm.job import EngineOptions, Job
-from cpullm.records import Completion, Finished, FinishReason, Request
+from cpullm.job import EngineOptions, Job, Sampling
+from cpullm.records import Completion, Finished, Request
 from cpullm.store import Store
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def run(
     watch = watch or Watch()
     for _, members in groupby(requests, key=lambda request: request.group_id):
         group, completions, clock = list(members), [], Clock()
-        for completion in _answered(group, job, _engine_for(job.engine)):
+        for completion in _answered(group, job, _engine_for(job.engine) if job.needs_engine else None):
             completions.append(completion)
             watch.progress(1, completion.prompt_tokens + completion.completion_tokens)
             yield completion
@@ -100,9 +100,10 @@ def run(
         watch.finished(clock.finished(completions, process_name(os.getpid())))
 
 
-def load(engine: EngineOptions) -> None:
-    """Have the engine loaded; MachineError if it does not fit into memory."""
-    _engine_for(engine, check=True)
+def load(job: Job) -> None:
+    """Have the engine loaded that the job needs, if any; MachineError if it does not fit into memory."""
+    if job.needs_engine:
+        _engine_for(job.engine, check=True)
 
 
 def answer(requests: Sequence[Request], job: Job) -> Iterator[Completion]:
@@ -110,7 +111,8 @@ def answer(requests: Sequence[Request], job: Job) -> Iterator[Completion]:
 
     MachineError, before it is loaded, if the engine does not fit into memory.
     """
-    yield from _answered(requests, job, _engine_for(job.engine, check=True))
+    load(job)
+    yield from _answered(requests, job, _loaded)
 
 
 @contextlib.contextmanager
@@ -126,13 +128,36 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _answered(requests: Sequence[Request], job: Job, loaded: _Loaded) -> Iterator[Completion]:
-    asked = {}
-    # Spark does not keep the order of rows in a group, and the order decides which sequences share a batch.
-    for family in plan.texts(requests):
-        asked.update({_sequence(request, job, loaded.model): request for request in family})
-    finished = (_completion(asked[sequence], sequence, loaded.model) for sequence in loaded.engine.generate(asked))
-    yield from exactly_once(requests, finished)
+def _answered(requests: Sequence[Request], job: Job, loaded: _Loaded | None) -> Iterator[Completion]:
+    yield from exactly_once(requests, chain(_without_engine(requests, job), _generated(requests, job, loaded)))
+
+
+def _without_engine(requests: Sequence[Request], job: Job) -> Iterator[Completion]:
+    """The answers for which no model is asked."""
+    for request in requests:
+        if not job.way(request.task).asks:
+            yield mending.extracted(request, job.way(request.task), process_name(os.getpid()))
+
+
+def _generated(requests: Sequence[Request], job: Job, loaded: _Loaded | None) -> Iterator[Completion]:
+    """The model's answers as they are to be shown; one that is not fit is asked for again while its text is at hand."""
+    left = [request for request in requests if job.way(request.task).asks]
+    if not left:
+        return
+    assert loaded is not None
+    asked: dict[EngineSequence, Request] = {}
+    for family in plan.texts(left):
+        asked.update({_sequence(request, job.samplings[request.task], loaded.model): request for request in family})
+    mender = mending.Mender(job)
+    for sequence in loaded.engine.generate(list(asked)):
+        request = asked[sequence]
+        completion = mender.take(request, _completion(request, sequence, loaded.model))
+        if completion is not None:
+            yield completion
+            continue
+        again = _sequence(request, guards.again(job.samplings[request.task]), loaded.model)
+        asked[again] = request
+        assert loaded.engine.add(again), "the same prompt had room"
 
 
 def exactly_once(requests: Iterable[Request], completions: Iterable[Completion]) -> Iterator[Completion]:
@@ -217,7 +242,7 @@ def _load(options: EngineOptions) -> _Loaded:
     return _Loaded(options, model, runner, Engine(runner), cpu_variant())
 
 
-def _sequence(request: Request, job: Job, model: LlamaModel) -> EngineSequence:
+def _sequence(request: Request, sampling: Sampling, model: LlamaModel) -> EngineSequence:
     from cpullm.engine.sequence import Sequence as EngineSequence
 
     head, text, tail = model.tokenize_prompt(request.head, request.text, request.tail)
@@ -225,7 +250,6 @@ def _sequence(request: Request, job: Job, model: LlamaModel) -> EngineSequence:
     # the same alone and beside others.
     cuts = (len(head), len(head) + len(text))
     prompt = head + text + tail
-    sampling = job.samplings[request.task]
     # One less than there are seeds: to llama.cpp the last one means that it shall take any.
     seed = (sampling.seed + int(request.id[:8], 16)) % (2**32 - 1)
     return EngineSequence(
@@ -238,19 +262,16 @@ def _sequence(request: Request, job: Job, model: LlamaModel) -> EngineSequence:
 
 def _completion(request: Request, sequence: EngineSequence, model: LlamaModel) -> Completion:
     text = model.detokenize(sequence.tokens).strip()
-    error = sequence.error
-    if error is None and not text:
-        error = "The model gave an empty answer."
-    reason = sequence.finish_reason if error is None else FinishReason.ERROR
+    reason = sequence.finish_reason
     assert reason is not None
     return Completion(
         id=request.id,
         group_id=request.group_id,
-        text=text if error is None else "",
+        text=text if sequence.error is None else "",
         finish_reason=reason.value,
         prompt_tokens=len(sequence.prompt),
         completion_tokens=len(sequence.tokens) + sequence.n_dropped,
         seconds=sequence.finished_at - sequence.admitted_at if sequence.admitted_at else 0.0,
         worker=process_name(os.getpid()),
-        error=error,
+        error=sequence.error,
     )

@@ -149,7 +149,8 @@ class _Job:
         self._drivers += 1
         model = str(catalog.resolve_model(installed.STARTER, progress=False).path)
         return drive(
-            self._cluster, "summarize", str(self._folder / "texts.csv"), "--model", model, "--out",
+            self._cluster, "summarize", str(self._folder / "texts.csv"), "--model", model, "--strategy", "hierarchical",
+            "--out",
             str(self._folder / "out"), *FLAGS,
         )  # fmt: skip
 

@@ -105,7 +105,16 @@ def _job(cluster: Cluster, folder: Path, texts: dict[str, str], log: Path) -> di
     model = str(catalog.resolve_model(installed.STARTER, progress=False).path)
     started = time.monotonic()
     driver = drive(
-        cluster, "summarize", str(folder / "texts.csv"), "--model", model, "--out", str(folder / "out"), "--no-tuned"
+        cluster,
+        "summarize",
+        str(folder / "texts.csv"),
+        "--model",
+        model,
+        "--strategy",
+        "hierarchical",
+        "--out",
+        str(folder / "out"),
+        "--no-tuned",
     )
     usage = _watched(driver)
     seconds = time.monotonic() - started

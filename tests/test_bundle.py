@@ -38,7 +38,8 @@ MASTER = "spark://127.0.0.1:7077"
 TEXT = (
     "The clock of Merrin Quay told no time, number {}. The boats came home by it, late, in fog, and nobody was missed."
 )
-SHORT = (str(CARRIED / "short.csv"), "--max-tokens", "16")
+WRITTEN = ("--strategy", "hierarchical", "--levels", "chapter", "--max-tokens", "16")  # what asks the model
+SHORT = (str(CARRIED / "short.csv"), *WRITTEN)
 TRY = """
 import contextlib, socket
 for family, address in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):  # nobody's (RFC 5737, 3849)
@@ -243,8 +244,7 @@ def test_a_cluster_summarizes_with_the_model_of_every_host(there: Closed) -> Non
         "summarize",
         "--limit",
         "3",
-        "--max-tokens",
-        "16",
+        *WRITTEN,
         "--master",
         MASTER,
         "--model-at",

@@ -161,7 +161,7 @@ class TestSummarize:
         out = tmp_path / "out" / "SOURCE"
         argv = ["summarize", str(book), "--model", str(starter), "--master", "in-process", "--out", str(out)]
         try:
-            assert main([*argv, "--limit", "1", "--max-tokens", "8"]) == 0
+            assert main([*argv, "--limit", "1", "--max-tokens", "8", "--strategy", "hierarchical"]) == 0
         finally:
             worker.close()
         told = capsys.readouterr().out
@@ -181,6 +181,8 @@ class TestSummarize:
             (["--task", "summarize,nope"], "no task is called 'nope'; there are summarize, "),
             (["--task", "title", "--task", "title"], "two called 'title'"),
             (["--task", "gone.ini"], "the task gone.ini cannot be read"),
+            (["--prompt", "gone.txt"], "the prompt gone.txt cannot be read"),
+            (["--prompt", "gone.txt", "--task", "title"], "the prompt gone.txt is for summaries"),
         ],
     )
     def test_what_cannot_work_is_refused_before_anything_starts(
@@ -200,7 +202,16 @@ class TestSummarize:
         )
         argv = ["summarize", str(book), "--model", str(starter), "--master", "in-process", "--limit", "1"]
         try:
-            given = ["--task", f"summarize, {tmp_path}/word.ini", "--task", "sentiment", "--max-tokens", "8"]
+            given = [
+                "--task",
+                f"summarize, {tmp_path}/word.ini",
+                "--task",
+                "sentiment",
+                "--max-tokens",
+                "8",
+                "--strategy",
+                "hierarchical",
+            ]
             assert main([*argv, *given, "--out", str(tmp_path / "out")]) == 0
         finally:
             worker.close()

@@ -58,7 +58,8 @@ def ask(cluster: Cluster, tmp_path: Path, starter: Path) -> Callable[..., Driver
         source = tmp_path / "texts.csv"
         pd.DataFrame({"id": range(len(texts)), "text": texts}).to_csv(source, index=False)
         return drive(
-            cluster, "summarize", str(source), "--model", str(starter), "--out", str(tmp_path / out),
+            cluster, "summarize", str(source), "--model", str(starter), "--strategy", "hierarchical",
+            "--out", str(tmp_path / out),
             "--group-tokens", "256", *FLAGS, *flags,
         )  # fmt: skip
 
@@ -294,7 +295,8 @@ def test_a_host_that_is_cut_off_loses_no_text(tmp_path: Path, starter: Path, log
             source = tmp_path / "texts.csv"
             pd.DataFrame({"id": range(12), "text": [SLOW.format(i) for i in range(12)]}).to_csv(source, index=False)
             asked = drive(
-                cluster, "summarize", str(source), "--model", str(starter), "--out", str(tmp_path / "out"),
+                cluster, "summarize", str(source), "--model", str(starter), "--strategy", "hierarchical",
+                "--out", str(tmp_path / "out"),
                 "--group-tokens", "256", *FLAGS,
                 settings={
                     "spark.network.timeout": "12s", "spark.network.timeoutInterval": "3s",
@@ -321,7 +323,8 @@ def test_executors_of_one_host_share_one_model(tmp_path: Path, starter: Path) ->
     mapped: dict[int, dict[str, int]] = {}
     with clusters.started(tmp_path / "cluster", n_nodes=1, n_cpus=2) as cluster:
         asked = drive(
-            cluster, "summarize", str(tmp_path / "texts.csv"), "--model", str(starter), "--out", str(tmp_path / "out"),
+            cluster, "summarize", str(tmp_path / "texts.csv"), "--model", str(starter), "--strategy", "hierarchical",
+            "--out", str(tmp_path / "out"),
             *flags, settings={"spark.executor.cores": "1"},
         )  # fmt: skip
 
@@ -337,7 +340,14 @@ def test_executors_of_one_host_share_one_model(tmp_path: Path, starter: Path) ->
     assert len({facts["inode"] for facts in mapped.values()}) == 1
     assert sum(facts["Pss"] for facts in mapped.values()) <= 1.15 * starter.stat().st_size
     alone = cpullm.summarize(
-        texts, model=starter, progress=False, tuned=False, max_tokens=64, window_tokens=256, repack=False
+        texts,
+        model=starter,
+        progress=False,
+        tuned=False,
+        max_tokens=64,
+        window_tokens=256,
+        repack=False,
+        strategy="hierarchical",
     )
     worker.close()
     assert list(_answers(tmp_path / "out").summary) == [summary.summary for summary in alone.summaries]

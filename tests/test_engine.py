@@ -235,3 +235,22 @@ def test_a_model_whose_state_cannot_be_cut_computes_every_prompt_whole() -> None
     runner = FakeRunner(n_seq_max=2, keeps_beginnings=False)
     finished = list(Engine(runner).generate([_asked(100 + i, max_tokens=1) for i in range(3)]))
     assert [sequence.n_shared for sequence in finished] == [0, 0, 0]
+
+
+def test_one_that_is_added_on_the_way_comes_next_and_shares_what_lies_there() -> None:
+    runner = FakeRunner(1, answers={name: [7, END] for name in (100, 101)})
+    engine = Engine(runner)
+    first, second, again = (Sequence(_prompt(name, 9), 4, cuts=(8,)) for name in (100, 101, 100))
+    finished = []
+    for sequence in engine.generate([first, second]):
+        finished.append(sequence)
+        if sequence is first:
+            assert engine.add(again)
+    assert finished == [first, again, second] and (again.n_shared, again.tokens) == (8, [7])
+
+
+def test_one_that_is_added_without_room_is_refused_with_an_error() -> None:
+    engine = Engine(FakeRunner(1, n_ctx=8, answers={100: [END]}))
+    for _ in engine.generate([Sequence(_prompt(100, 4), 2)]):
+        late = Sequence(_prompt(101, 9), 2)
+        assert not engine.add(late) and "has room for 8" in (late.error or "")

@@ -2,20 +2,25 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cpullm.catalog import ResolvedModel
-from cpullm.job import EngineOptions, Job, Sampling, Setting
+from cpullm.job import EngineOptions, Job, Sampling, Setting, Way
 from cpullm.merge import Merging
 from cpullm.options import Options
 from cpullm.plan import Budget, Plan
-from cpullm.records import Chunk, Completion, Level, Prompt, Request, Summary
+from cpullm.records import Chunk, Completion, Level, Origin, Prompt, Request, Sentence, Summary
 from cpullm.tasks import Task, TaskPrompts
+from cpullm.tree import LEVELS
 
 Answer = Callable[[Request], str | tuple[str, str]]
 LIST = {"type": "array"}
-SUMMARIZE = TaskPrompts(Task("summarize", "{text}", merge="{text}"), Prompt("S", "."), Prompt("M", "."), 8)
+SUMMARIZE = TaskPrompts(
+    Task("summarize", "{text}", merge="{text}", update="{summary}{text}"), Prompt("S", "."), Prompt("M", "."), 8
+)
+UPDATED = TaskPrompts(SUMMARIZE.task, SUMMARIZE.ask, SUMMARIZE.merge, 8, Prompt("U", ".", " & "))
 MOOD = TaskPrompts(Task("mood", "{text}", choices=("up", "down"), join="majority"), Prompt("S", "?"), None, 8)
 NAMES = TaskPrompts(Task("names", "{text}", schema=LIST, join="union"), Prompt("S", "!"), None, 8)
 
@@ -47,7 +52,7 @@ def answered(
             error = None if text else "no answer"
             yield Completion(request.id, 0, text, reason, 1, 1, 0.0, "here:1", error)
 
-    chunk = Chunk("book", 0, (), "I", "body", 1, 0, 1, "x")
+    chunk = Chunk("book", 0, (), "I", "body", 1, 0, 1, "\n\n".join(windows))
     engine = EngineOptions("m", "sha", 256, Setting(1, 2))
     plan = Plan(
         chunks=[chunk],
@@ -62,6 +67,138 @@ def answered(
     )
     summaries, levels = Merging(plan, WordVocabulary(), run, progress=False).all()  # type: ignore[arg-type]
     return summaries, asked, levels
+
+
+def ran(plan: Plan, answer: Answer) -> tuple[list[Summary], list[list[Request]]]:
+    """A job's rows, and the requests of each level."""
+    levels: list[list[Request]] = []
+
+    def run(requests: Sequence[Request], job: Job, **_: object) -> Iterator[Completion]:
+        levels.append(list(requests))
+        for request in requests:
+            yield _completion(request, answer(request), job)
+
+    summaries, _ = Merging(plan, WordVocabulary(), run, progress=False).all()  # type: ignore[arg-type]
+    return summaries, levels
+
+
+def _completion(request: Request, given: str | tuple[str, str], job: Job) -> Completion:
+    """One sentence, borne out by all of the request's text."""
+    text, reason = given if isinstance(given, tuple) else (given, "stop")
+    sentences = (Sentence(0, len(text), 0.5, (Origin(0, 0, len(request.text)),)),)
+    guarded = text and job.way(request.task) is not Way.PLAIN
+    error = None if text else "no answer"
+    return Completion(request.id, 0, text, reason, 1, 1, 0.0, "here:1", error, sentences=sentences if guarded else ())
+
+
+def book(
+    parts: list[list[list[str]]], *, strategy: str = "hierarchical", way: Way = Way.GUARDED, **options: Any
+) -> Plan:
+    """A job over a book's parts, chapters and their windows."""
+    chunks, windows = [], []
+    for part, chapters in enumerate(parts):
+        for texts in chapters:
+            start = 1000 * len(chunks)
+            text = "\n".join(texts)
+            chunks.append(Chunk("book", len(chunks), (f"Part {part}",), "I", "body", 1, start, start + len(text), text))
+            windows.append(texts)
+    return Plan(
+        chunks=chunks,
+        left_out=[],
+        windows=windows,
+        tasks=[UPDATED],
+        budget=Budget(2, 40, 8, 8, 10 if strategy == "incremental" else 0),
+        model=ResolvedModel(Path("m"), "sha", None),
+        job=Job(EngineOptions("m", "sha", 256, Setting(1, 2)), {"summarize": Sampling()}, ways={"summarize": way}),
+        options=Options(**options),
+        window_tokens=[[len(text.split()) for text in texts] for texts in windows],
+        strategy=strategy,
+    )
+
+
+TWO_PARTS = [[["w1 a", "w2 b"], ["w3 c"]], [["w4 d"], ["w5 e"]]]
+
+
+class TestTree:
+    def test_chapters_become_parts_and_parts_the_book(self) -> None:
+        summaries, levels = ran(book(TWO_PARTS), lambda request: f"about {request.text.split()[-1]}")
+        assert [(s.level, s.title, s.summary, s.windows, s.merges) for s in summaries] == [
+            ("book", "", "about e", 2, 1),
+            ("part", "Part 0", "about c", 2, 1),
+            ("chapter", "I", "about b", 2, 1),
+            ("chapter", "I", "about c", 1, 0),
+            ("part", "Part 1", "about e", 2, 1),
+            ("chapter", "I", "about d", 1, 0),
+            ("chapter", "I", "about e", 1, 0),
+        ]
+        assert [len(level) for level in levels] == [5, 1, 2, 1]
+
+    @pytest.mark.parametrize(("to", "n_levels"), [("chapter", 2), ("part", 3), ("book", 4)])
+    def test_it_goes_as_far_up_as_asked(self, to: str, n_levels: int) -> None:
+        summaries, levels = ran(book(TWO_PARTS, levels=to), lambda request: "short")
+        assert len(levels) == n_levels and {s.level for s in summaries} <= set(LEVELS[: LEVELS.index(to) + 1])
+
+    def test_every_sentence_of_the_book_leads_to_all_chapters_under_it(self) -> None:
+        summaries, _ = ran(book(TWO_PARTS), lambda request: f"about {request.text.split()[-1]}")
+        (sentence,) = summaries[0].sentences
+        assert [(origin.index, origin.start) for origin in sentence.sources] == [
+            (0, 0),
+            (1, 1000),
+            (2, 2000),
+            (3, 3000),
+        ]
+
+    def test_what_a_merge_says_is_held_against_the_text_itself(self) -> None:
+        summaries, _ = ran(book(TWO_PARTS), lambda request: "w1 a" if request.head == "S" else "nobody said so")
+        assert summaries[0].sentences[0].support < 0.1
+        assert summaries[3].sentences[0].support == 0.5  # of a window the executor has said it
+
+    def test_a_chapter_without_summary_is_missed_above_and_the_rest_is_merged(self) -> None:
+        summaries, _ = ran(book(TWO_PARTS), lambda request: "" if request.text == "w3 c" else "fine")
+        assert [s.error for s in summaries if s.level != "chapter"] == [
+            None, "1 of 2 units under it have no summary.", None,
+        ]  # fmt: skip
+        assert summaries[0].summary == "fine"
+
+    def test_where_no_chapter_has_a_summary_the_book_has_none(self) -> None:
+        summaries, _ = ran(book(TWO_PARTS), lambda request: "")
+        assert {(s.summary, s.finish_reason) for s in summaries} == {("", "error")}
+
+    def test_merging_stops_at_the_length_wanted(self) -> None:
+        summaries, levels = ran(book([[["w1", "w2", "w3"], ["w4"]]], words=9), lambda request: "a b c")
+        assert len(levels) == 2 and summaries[1].summary == "a b c\n\na b c\n\na b c"
+
+    def test_a_chapter_is_one_text_where_no_model_reads_it_and_its_words_are_shared_out_above(self) -> None:
+        plan = book(TWO_PARTS, way=Way.LEXRANK, words=6)
+        _, levels = ran(plan, lambda request: " ".join(["word"] * 6))
+        assert sorted(request.text for request in levels[0])[0] == "w1 a\nw2 b"
+        assert [{request.words for request in level} for level in levels] == [{6}, {6}, {6}]
+
+
+class TestIncremental:
+    def test_each_window_brings_the_summary_up_to_date(self) -> None:
+        answers = iter(["one", "two", "three"])
+        (summary,), levels = ran(book([[["w1", "w2", "w3"]]], strategy="incremental"), lambda request: next(answers))
+        assert [[request.text for request in level] for level in levels] == [["w1"], ["one & w2"], ["two & w3"]]
+        assert (summary.summary, summary.windows, summary.merges) == ("three", 3, 2)
+
+    def test_a_step_that_fails_leaves_the_summary_as_it_was(self) -> None:
+        (summary,), _ = ran(
+            book([[["w1", "w2", "w3"]]], strategy="incremental"),
+            lambda request: "" if "w2" in request.text else f"({request.text})",
+        )
+        assert summary.summary == "((w1) & w3)" and summary.error == "1 of 3 answers failed: no answer"
+
+    def test_a_summary_that_leaves_no_room_ends_with_an_error_that_says_so(self) -> None:
+        (summary,), _ = ran(book([[["w1", "w2", "w3"]]], strategy="incremental"), lambda request: "long " * 45 + "end")
+        assert summary.error is not None and "2 pieces have no room" in summary.error and summary.summary
+
+    def test_every_prompt_fits_at_every_level(self) -> None:
+        windows = [[[f"w{i} " + "x " * 20 for i in range(4)] for _ in range(5)] for _ in range(2)]
+        plan = book(windows, strategy="incremental")
+        summaries, levels = ran(plan, lambda request: "an answer of eight words and no more")
+        assert all(len(request.text.split()) <= 40 for level in levels for request in level)
+        assert summaries[0].level == "book" and not any(s.error for s in summaries)
 
 
 def merged(windows: list[str], answer: Answer, text_tokens: int) -> tuple[Summary, list[Request]]:

@@ -22,7 +22,11 @@ def _is_float(option: Field[Any]) -> bool:
 
 def test_every_option_is_a_number_with_a_range_a_flag_or_a_choice() -> None:
     others = {option.name for option in fields(Options)} - {param.id for param in (*NUMBERS, *FLAGS)}
-    assert others == {option.name for option in fields(Options) if "choices" in option.metadata} == {"kv_type"}
+    assert (
+        others
+        == {option.name for option in fields(Options) if "choices" in option.metadata}
+        == {"strategy", "levels", "kv_type"}
+    )
 
 
 @pytest.mark.parametrize("option", NUMBERS)
@@ -140,7 +144,7 @@ def test_whole_number_given_for_a_float_means_the_same() -> None:
 
 
 def test_unknown_name_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(OptionError, match=r"no option is called 'max_token'; there are max_tokens, "):
+    with pytest.raises(OptionError, match=r"no option is called 'max_token'; there are strategy, "):
         Options.of({"max_token": 64})
 
 

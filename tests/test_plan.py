@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpullm.errors import OptionError
-from cpullm.job import EngineOptions, Sampling, Setting
+from cpullm.job import EngineOptions, Job, Sampling, Setting, Way
 from cpullm.options import Options
 from cpullm.plan import DECODE_COST, JOINT_TOKENS, Budget, budget, cost, pack, pack_texts, request_id, texts
 from cpullm.predict import makespan
@@ -109,6 +109,20 @@ class TestBudget:
         assert Budget(10, 400, 103, 0).n_ctx == 768
 
 
+def _id(
+    engine: EngineOptions = ENGINE,
+    prompt: Prompt = PROMPT,
+    sampling: Sampling = SAMPLING,
+    max_tokens: int = 8,
+    text: str = "text",
+    *,
+    way: Way = Way.PLAIN,
+    n_words: int = 0,
+) -> str:
+    job = Job(engine, {"summarize": sampling}, ways={"summarize": way})
+    return request_id(job, "summarize", prompt, max_tokens, text, n_words)
+
+
 class TestRequestId:
     @pytest.mark.parametrize(
         "changed",
@@ -140,22 +154,30 @@ class TestRequestId:
         ],
     )
     def test_changes_with_each_ingredient(self, changed: tuple[EngineOptions, Prompt, Sampling, int, str]) -> None:
-        assert request_id(*changed) != request_id(ENGINE, PROMPT, SAMPLING, 8, "text")
+        assert _id(*changed) != _id()
+
+    @pytest.mark.parametrize("way", [way for way in Way if way is not Way.PLAIN])
+    def test_changes_with_how_the_answer_comes_about_and_its_length(self, way: Way) -> None:
+        assert _id(way=way) != _id() and _id(way=way, n_words=40) != _id(way=way)
+
+    def test_an_extract_without_a_model_rests_on_none(self) -> None:
+        other = replace(ENGINE, model_sha256="other")
+        assert _id(other, way=Way.LEXRANK) == _id(way=Way.LEXRANK)
 
     def test_is_the_same_for_the_same_ingredients(self) -> None:
-        again = request_id(ENGINE, Prompt("<user>", "<assistant>"), replace(SAMPLING), 8, "text")
-        assert again == request_id(ENGINE, PROMPT, SAMPLING, 8, "text")
+        again = _id(ENGINE, Prompt("<user>", "<assistant>"), replace(SAMPLING), 8, "text")
+        assert again == _id()
 
     def test_rests_neither_on_where_the_model_is_nor_on_how_fast_it_computes(self) -> None:
         other = replace(ENGINE, model="n.gguf", n_ctx=512, setting=Setting(n_threads=1, n_seq_max=8, n_ubatch=64))
-        assert request_id(other, PROMPT, SAMPLING, 8, "text") == request_id(ENGINE, PROMPT, SAMPLING, 8, "text")
+        assert _id(other, PROMPT, SAMPLING, 8, "text") == _id()
 
     def test_keeps_neighbouring_ingredients_apart(self) -> None:
-        ids = {request_id(ENGINE, Prompt(*parts), SAMPLING, 8, "") for parts in [("ab", ""), ("a", "b"), ("", "ab")]}
+        ids = {_id(ENGINE, Prompt(*parts), SAMPLING, 8, "") for parts in [("ab", ""), ("a", "b"), ("", "ab")]}
         assert len(ids) == 3
 
     def test_takes_text_that_is_no_valid_unicode(self) -> None:
-        assert len(request_id(ENGINE, PROMPT, SAMPLING, 8, "half \ud83d")) == 64
+        assert len(_id(ENGINE, PROMPT, SAMPLING, 8, "half \ud83d")) == 64
 
 
 def _sizes_of_many() -> st.SearchStrategy[list[tuple[int, int]]]:

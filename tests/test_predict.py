@@ -20,7 +20,13 @@ from cpullm.rates import Part, Rates
 from cpullm.records import Chunk, Completion, Prompt, Request
 from cpullm.tasks import Task, TaskPrompts
 
-SUMMARIZE = TaskPrompts(Task("summarize", "{text}", merge="{text}"), Prompt("S", "."), Prompt("M m", "."), 12)
+SUMMARIZE = TaskPrompts(
+    Task("summarize", "{text}", merge="{text}", update="{summary}{text}"),
+    Prompt("S", "."),
+    Prompt("M m", "."),
+    12,
+    Prompt("U u u", ".", " and "),
+)
 MOOD = TaskPrompts(Task("mood", "{text}", choices=("up", "down"), join="majority"), Prompt("S", "? ?"), None, 8)
 SECONDS = st.lists(st.floats(0.1, 1000), min_size=1, max_size=40)
 
@@ -35,21 +41,32 @@ class WordVocabulary:
         return self.count_tokens(f"{head} {text} {tail}")
 
 
-def planned(windows: list[list[int]], tasks: list[TaskPrompts], text_tokens: int, group_tokens: int = 256) -> Plan:
-    """A job over chunks whose windows have these many words, no two alike."""
+def planned(
+    windows: list[list[int]],
+    tasks: list[TaskPrompts],
+    text_tokens: int,
+    *,
+    parts: list[int] | None = None,
+    strategy: str = "hierarchical",
+) -> Plan:
+    """A job over chunks whose windows have these many words, no two alike; `parts` numbers the part of each."""
+    texts = [[" ".join([f"{i}-{j}"] * n) for j, n in enumerate(chunk)] for i, chunk in enumerate(windows)]
+    levels = [(f"Part {part}",) for part in parts] if parts else [()] * len(windows)
+    chunks = zip(texts, levels, strict=True)
     return Plan(
-        chunks=[Chunk("book", i, (), "", "body", 1, 0, 1, "x") for i in range(len(windows))],
-        left_out=[],
-        windows=[
-            [" ".join([f"{i}-{j}"] * n) for j, n in enumerate(chunk)] for i, chunk in enumerate(windows)
+        chunks=[
+            Chunk("book", i, above, "", "body", 1, 0, 1, "\n".join(text)) for i, (text, above) in enumerate(chunks)
         ],
+        left_out=[],
+        windows=texts,
         tasks=tasks,
-        budget=Budget(4, text_tokens, 12, 12),
+        budget=Budget(4, text_tokens, 12, 12, 13 if strategy == "incremental" else 0),
         model=ResolvedModel(Path("m"), "sha", None),
         job=Job(EngineOptions("m", "sha", 256), {asked.task.name: Sampling() for asked in tasks}),
-        options=Options(group_tokens=group_tokens),
+        options=Options(group_tokens=256),
         window_tokens=windows,
-    )  # fmt: skip
+        strategy=strategy,
+    )
 
 
 def merged(plan: Plan) -> list[tuple[int, int, int]]:
@@ -72,13 +89,15 @@ def merged(plan: Plan) -> list[tuple[int, int, int]]:
 class TestJob:
     @given(
         windows=st.lists(st.lists(st.integers(1, 40), max_size=12), min_size=1, max_size=6),
+        parts=st.lists(st.integers(1, 3), min_size=6, max_size=6).map(sorted),
         tasks=st.sampled_from([[SUMMARIZE], [MOOD], [SUMMARIZE, MOOD]]),
-        text_tokens=st.integers(40, 90),
+        text_tokens=st.integers(54, 90),
+        strategy=st.sampled_from(["hierarchical", "incremental"]),
     )
-    def test_levels_are_those_that_merging_makes_of_longest_answers(
-        self, windows: list[list[int]], tasks: list[TaskPrompts], text_tokens: int
+    def test_levels_are_those_that_a_run_makes_of_longest_answers(
+        self, windows: list[list[int]], parts: list[int], tasks: list[TaskPrompts], text_tokens: int, strategy: str
     ) -> None:
-        plan = planned(windows, tasks, text_tokens)
+        plan = planned(windows, tasks, text_tokens, parts=parts[: len(windows)], strategy=strategy)
         levels = predict.job(plan, WordVocabulary())
         assert [(level.requests, len(level.groups), level.prompt_tokens) for level in levels] == merged(plan)
 

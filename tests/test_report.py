@@ -7,22 +7,28 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pyarrow.parquet as pq
 import pytest
 
 from cpullm import report
 from cpullm.errors import CpullmError, OptionError
-from cpullm.records import Summary, columns
+from cpullm.page import page
+from cpullm.records import Origin, Sentence, Summary, columns
 from cpullm.summarize import Result
 
-PLAIN = Summary("book", 0, (), "I", 1, 0, 10, 2, "summarize", "A short one.", 1, 0, "stop", 20, 5, 0.5)
+PLAIN = Summary("book", "chapter", 0, (), "I", 1, 0, 10, 2, "summarize", "A short one.", 1, 0, "stop", 20, 5, 0.5)
 NAMES = ["summaries.parquet", "summaries.md", "run.json"]
 
 
 def _result(*summaries: Summary) -> Result:
     return Result(list(summaries), {"model": {"name": "tiny", "file": "tiny.gguf"}})
+
+
+def _summary(row: dict[str, Any]) -> Summary:
+    sentences = tuple(Sentence.of(sentence) for sentence in row["sentences"])
+    return Summary(**{**row, "levels": tuple(row["levels"]), "reasons": tuple(row["reasons"]), "sentences": sentences})
 
 
 def _headings(text: str) -> list[str]:
@@ -35,23 +41,23 @@ class TestMarkdown:
     )
     @pytest.mark.parametrize("field", ["summary", "title", "document_id", "error"])
     def test_markup_in_text_is_escaped(self, field: str, text: str) -> None:
-        shown = report.markdown(_result(replace(PLAIN, **{"title": "", field: text})))
+        shown = page(_result(replace(PLAIN, **{"title": "", field: text})))
         expected = "".join(f"\\{char}" if char in "\\`*_<>[]#|" else char for char in text)
         assert expected in shown
         assert text not in shown.replace(expected, "")
 
     @pytest.mark.parametrize("line", ["~~~", "===", "---", "a &lt;b&gt; c"])
     def test_lines_that_would_hide_or_raise_their_neighbours_are_escaped(self, line: str) -> None:
-        assert line not in report.markdown(_result(replace(PLAIN, summary=f"Before.\n{line}\nAfter."))).splitlines()
+        assert line not in page(_result(replace(PLAIN, summary=f"Before.\n{line}\nAfter."))).splitlines()
 
     def test_a_title_of_two_lines_is_one_heading(self) -> None:
-        shown = report.markdown(_result(replace(PLAIN, title="One\nTwo")))
+        shown = page(_result(replace(PLAIN, title="One\nTwo")))
         assert "## One Two" in shown
 
     def test_levels_are_shown_once(self) -> None:
         parts = [("PART ONE",), ("PART ONE",), ("PART TWO",)]
         summaries = [replace(PLAIN, index=i, levels=levels, title=f"{i}") for i, levels in enumerate(parts)]
-        assert _headings(report.markdown(_result(*summaries))) == [
+        assert _headings(page(_result(*summaries))) == [
             "# book",
             "## PART ONE",
             "### 0",
@@ -62,24 +68,24 @@ class TestMarkdown:
 
     def test_a_level_of_the_same_name_in_another_part_is_shown_again(self) -> None:
         summaries = [replace(PLAIN, index=i, levels=(part, "BOOK I")) for i, part in enumerate(("ONE", "TWO"))]
-        headings = _headings(report.markdown(_result(*summaries)))
+        headings = _headings(page(_result(*summaries)))
         assert headings.count("### BOOK I") == 2
 
     def test_a_cut_answer_is_marked(self) -> None:
-        assert "cut at `max_tokens`" in report.markdown(_result(replace(PLAIN, finish_reason="length")))
-        assert "cut at" not in report.markdown(_result(PLAIN))
+        assert "cut at `max_tokens`" in page(_result(replace(PLAIN, finish_reason="length")))
+        assert "cut at" not in page(_result(PLAIN))
 
     def test_an_answer_that_looped_is_marked(self) -> None:
-        assert "repeated itself" in report.markdown(_result(replace(PLAIN, finish_reason="loop")))
+        assert "repeated itself" in page(_result(replace(PLAIN, finish_reason="loop")))
 
     def test_answers_of_several_tasks_stand_under_one_heading_each_with_its_name(self) -> None:
         rows = [replace(PLAIN, index=i, title=f"{i}", task=task) for i in (0, 1) for task in ("summarize", "my_task")]
-        shown = report.markdown(_result(*rows))
+        shown = page(_result(*rows))
         assert _headings(shown) == ["# book", "## 0", "## 1"]
         assert shown.count("**summarize**\n\nA short one.\n") == shown.count("**my\\_task**\n\nA short one.\n") == 2
 
     def test_one_task_is_not_named(self) -> None:
-        assert "summarize" not in report.markdown(_result(PLAIN))
+        assert "summarize" not in page(_result(PLAIN))
 
     @pytest.mark.parametrize(
         ("answer", "expected"),
@@ -92,18 +98,18 @@ class TestMarkdown:
         ],
     )
     def test_json_is_shown_as_people_read_it(self, answer: str, expected: str) -> None:
-        assert expected in report.markdown(_result(replace(PLAIN, summary=answer)))
+        assert expected in page(_result(replace(PLAIN, summary=answer)))
 
     def test_an_error_is_marked(self) -> None:
         failed = replace(PLAIN, summary="", finish_reason="error", error="The text is null.")
-        assert "*(Error: The text is null.)*" in report.markdown(_result(failed))
+        assert "*(Error: The text is null.)*" in page(_result(failed))
 
     def test_several_documents_are_counted_in_the_title(self) -> None:
-        assert report.markdown(_result(PLAIN, replace(PLAIN, document_id="other"))).startswith("# 2 documents\n")
+        assert page(_result(PLAIN, replace(PLAIN, document_id="other"))).startswith("# 2 documents\n")
 
     def test_several_documents_are_the_topmost_headings(self) -> None:
         summaries = [PLAIN, replace(PLAIN, index=1, title="II"), replace(PLAIN, document_id="note", title="")]
-        assert _headings(report.markdown(_result(*summaries))) == [
+        assert _headings(page(_result(*summaries))) == [
             "# 2 documents",
             "## book",
             "### I",
@@ -113,7 +119,7 @@ class TestMarkdown:
 
     def test_pieces_without_a_title_are_told_apart_by_their_lines(self) -> None:
         summaries = [replace(PLAIN, index=line, title="", line=line) for line in (1, 40)]
-        assert _headings(report.markdown(_result(*summaries))) == ["# book", "## Line 1", "## Line 40"]
+        assert _headings(page(_result(*summaries))) == ["# book", "## Line 1", "## Line 40"]
 
 
 class TestTable:
@@ -121,9 +127,12 @@ class TestTable:
         assert report.table([PLAIN]).column_names == columns(Summary)
 
     def test_has_the_types_of_the_schema(self) -> None:
-        named = {"int32": "int", "double": "double", "string": "string", "list<item: string>": "array<string>"}
+        named = {"int32": "int", "list<item: ": "array<", "struct<": "struct<", ": ": ":", ", ": ","}
         schema = report.table([]).schema
-        told = ", ".join(f"{field.name} {named[str(field.type).replace('element', 'item')]}" for field in schema)
+        types = [str(field.type).replace("element", "item") for field in schema]
+        for arrow, spark in named.items():
+            types = [told.replace(arrow, spark) for told in types]
+        told = ", ".join(f"{field.name} {kind}" for field, kind in zip(schema, types, strict=True))
         assert told == Summary.SCHEMA
 
     def test_round_trip_through_parquet_keeps_every_value(self, tmp_path: Path) -> None:
@@ -131,10 +140,11 @@ class TestTable:
             PLAIN,
             replace(PLAIN, index=1, levels=("PART ONE", "I"), summary="Ünï “code” 🦀"),
             replace(PLAIN, index=2, summary="", error="The text is null.", finish_reason="error"),
+            replace(PLAIN, index=3, reasons=("loop",), sentences=(Sentence(0, 12, 0.5, (Origin(3, 4, 9),)),)),
         ]
         _result(*summaries).write(tmp_path)
         rows = pq.read_table(tmp_path / "summaries.parquet").to_pylist()
-        assert [Summary(**{**row, "levels": tuple(row["levels"])}) for row in rows] == summaries
+        assert [_summary(row) for row in rows] == summaries
 
 
 class TestWrite:

@@ -22,7 +22,7 @@ from tests.cluster import STANDIN
 from tests.hosts import Disk, can_mount
 
 SENTENCE = "Number {}: the miller of Oakford sold his blue boat to Ann Pell for nine pounds on the third of May."
-SHORT = {"max_tokens": 8, "n_seq_max": 2, "n_threads": 1}
+SHORT = {"max_tokens": 8, "n_seq_max": 2, "n_threads": 1, "strategy": "hierarchical"}
 
 
 @pytest.fixture
@@ -244,7 +244,8 @@ def test_on_one_machine_too_a_text_that_kills_its_worker_is_an_error_and_the_res
     pd.DataFrame({"id": range(3), "text": texts}).to_csv(tmp_path / "texts.csv", index=False)
     ended = subprocess.run(
         [sys.executable, "-m", "cpullm.cli", "summarize", str(tmp_path / "texts.csv"), "--model", str(starter),
-         "--master", "local[1]", "--out", str(tmp_path / "out"), "--max-tokens", "16", "--no-tuned"],
+         "--master", "local[1]", "--out", str(tmp_path / "out"), "--max-tokens", "16", "--no-tuned",
+         "--strategy", "hierarchical"],
         env={**os.environ, "PYTHONPATH": str(STANDIN), "STANDIN_LOG": str(tmp_path)}, capture_output=True, text=True,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr

@@ -79,7 +79,7 @@ def test_a_refusal_is_one_line_and_an_exit_code_there_too() -> None:
 @pytest.mark.model
 def test_a_plan_is_for_the_master_that_was_given(tmp_path: Path, starter: Path) -> None:
     (tmp_path / "quay.txt").write_text("The boats came home by the clock of the quay.", encoding="utf-8")
-    argv = ("plan", str(tmp_path / "quay.txt"), "--model", str(starter), "--no-tuned")
+    argv = ("plan", str(tmp_path / "quay.txt"), "--model", str(starter), "--no-tuned", "--strategy", "hierarchical")
     ended = _submit({"spark.master": "spark://host:7077"}, *argv)
     assert ended.returncode == 0, ended.stderr
     assert "on spark://host:7077; " in ended.stdout and "on the cluster: spark.executor.memoryOverhead" in ended.stdout
@@ -95,7 +95,8 @@ def job(tmp_path: Path, starter: Path) -> Callable[..., tuple[str, list[dict[str
             (tmp_path / folder).mkdir()
         env = {"PYTHONPATH": str(STANDIN), "STANDIN_LOG": str(tmp_path / "log")}
         argv = (
-            "summarize", str(tmp_path / "texts.csv"), "--model", str(starter), "--out", str(tmp_path / "out"),
+            "summarize", str(tmp_path / "texts.csv"), "--model", str(starter), "--strategy", "hierarchical",
+            "--out", str(tmp_path / "out"),
             "--group-tokens", "256", "--max-tokens", "16", "--window-tokens", "256", "--no-tuned",
         )  # fmt: skip
         with clusters.started(tmp_path / "cluster", env=env) as cluster:

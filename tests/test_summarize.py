@@ -61,7 +61,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> ScriptedRun:
 @pytest.fixture
 def ask(starter: Path) -> Callable[..., Result]:
     def ask(source: Any, **options: Any) -> Result:
-        return summarize(source, model=starter, progress=False, **{"max_tokens": 16, **options})
+        plain = {"max_tokens": 16, "strategy": "hierarchical", "levels": "chapter"}
+        return summarize(source, model=starter, progress=False, **{**plain, **options})
 
     return ask
 
@@ -284,7 +285,8 @@ class TestTasks:
     @pytest.fixture
     def run_tasks(self, starter: Path) -> Callable[..., Result]:
         def run_tasks(source: Any, tasks: Any, **options: Any) -> Result:
-            return cpullm.run(source, tasks=tasks, model=starter, progress=False, **options)
+            plain = {"strategy": "hierarchical", "levels": "chapter"}
+            return cpullm.run(source, tasks=tasks, model=starter, progress=False, **{**plain, **options})
 
         return run_tasks
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cpullm import tasks
+from cpullm import catalog, tasks
 from cpullm.engine import grammar
 from cpullm.engine.llama import LlamaModel
 from cpullm.errors import ModelError, OptionError
@@ -104,6 +104,12 @@ class TestTask:
             ({"join": "majority", "choices": ("a", "\ud800")}, "no Unicode"),
             ({"grammar": 'root ::= "\ud800"'}, "no Unicode"),
             ({"ask": "\ud800{text}"}, "no Unicode"),
+            ({"ask": "{summary} {text}"}, "only `update` has one"),
+            ({"join": None, "merge": ASK, "update": ASK}, "update must hold {summary} once"),
+            ({"join": None, "merge": ASK, "update": "{text} {summary}"}, "{summary} before {text}"),
+            ({"update": "{summary} {text}"}, "update is for answers in free text that are merged"),
+            ({"guards": True}, "guards is for answers in free text that are merged"),
+            ({"guards": "yes"}, "guards must be yes or no"),
         ],
     )
     def test_what_cannot_work_is_refused_in_one_line_that_names_the_task(
@@ -113,6 +119,52 @@ class TestTask:
             Task(**{"name": "mine", "ask": ASK, "join": "append", **fields})
         assert said in str(raised.value) and fields.get("name", "mine") in str(raised.value)
         assert "\n" not in str(raised.value)
+
+
+class TestWording:
+    def test_a_small_model_has_a_wording_of_its_own_in_the_same_task(self) -> None:
+        usual, small = tasks.find("summarize"), tasks.find("summarize", "small")
+        assert usual.ask != small.ask and small.guards and (usual.name, usual.about) == (small.name, small.about)
+        assert tasks.find("title", "small") == tasks.find("title")
+
+    def test_every_size_in_the_catalog_has_its_file(self) -> None:
+        for entry in catalog.models().values():
+            assert not entry.wording or tasks.find("summarize", entry.wording) != tasks.find("summarize"), entry.name
+
+    def test_a_prompt_of_ones_own_takes_the_place_of_the_summaries_wording_only(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.txt").write_text("{text}\n\nShort, please.\n", encoding="utf-8")
+        summarize, title = tasks.chosen(["summarize", "title"], prompt=tmp_path / "mine.txt")
+        assert summarize.ask == "{text}\n\nShort, please." and summarize.guards
+        assert (summarize.merge, title) == (tasks.find("summarize").merge, tasks.find("title"))
+
+    def test_a_prompt_may_hold_all_three_wordings(self, tmp_path: Path) -> None:
+        text = "[task]\nask = {text} A\nmerge = {text} M\nupdate = {summary} then {text} U\n"
+        (tmp_path / "mine.ini").write_text(text, encoding="utf-8")
+        (found,) = tasks.chosen(["summarize"], prompt=tmp_path / "mine.ini")
+        assert (found.ask, found.merge, found.update) == ("{text} A", "{text} M", "{summary} then {text} U")
+
+    @pytest.mark.parametrize(
+        ("name", "text", "said"),
+        [
+            ("p.txt", "Sum it up.", "ask must hold {text} once, where the text goes; found it 0 times"),
+            ("p.txt", "{text} {text}", "found it 2 times"),
+            ("p.ini", "[task]\nask = {text}\nmerge = no", "merge must hold {text} once"),
+            ("p.ini", "[task]\nupdate = {text}", "update must hold {summary} once"),
+            ("p.ini", "[task]\nask = {text}\nmax_tokens = 9", "it has 'max_tokens'; a prompt has ask, merge, update"),
+        ],
+    )
+    def test_a_prompt_that_cannot_work_is_refused_with_its_file(
+        self, tmp_path: Path, name: str, text: str, said: str
+    ) -> None:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        with pytest.raises(OptionError) as raised:
+            tasks.chosen(["summarize"], prompt=tmp_path / name)
+        assert said in str(raised.value) and f"the prompt {tmp_path / name}" in str(raised.value)
+
+    def test_what_brings_a_summary_up_to_date_has_words_between_it_and_the_text(self) -> None:
+        assert tasks.render("{summary} and then {text}!", CHAT) == Prompt(
+            "<|user|>", "!</s><|assistant|>", " and then "
+        )
 
 
 class TestFile:

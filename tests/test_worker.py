@@ -131,8 +131,7 @@ class TestRun:
 class TestSequence:
     @staticmethod
     def _sequence(request: Request, **sampling: Any) -> Sequence:
-        job = Job(JOB.engine, {"summarize": Sampling(**sampling)})
-        return worker._sequence(request, job, LetterModel())  # type: ignore[arg-type]
+        return worker._sequence(request, Sampling(**sampling), LetterModel())  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
         ("head", "text", "tail", "cuts"),
@@ -157,13 +156,6 @@ class TestSequence:
     @example(2**32 - 1, 0)
     def test_no_request_gets_the_seed_that_means_any_to_llama_cpp(self, start: int, seed: int) -> None:
         assert 0 <= self._sequence(_request(f"{start:08x}"), seed=seed).sampling.seed < 2**32 - 1
-
-    def test_every_task_is_sampled_in_its_own_way(self) -> None:
-        samplings = {"warm": Sampling(temperature=0.7), "strict": Sampling(grammar='root ::= "yes"')}
-        job = Job(JOB.engine, samplings)
-        for task, sampling in samplings.items():
-            sequence = worker._sequence(replace(_request("0"), task=task), job, LetterModel())  # type: ignore[arg-type]
-            assert sequence.sampling == sampling
 
 
 class TestUsableCpus:
@@ -233,7 +225,7 @@ def _texts(n: int, n_letters: int) -> list[str]:
 
 def _asked(text: str, task: str, group_id: int = 0) -> Request:
     prompt = Prompt(HEAD, f"\n\n{QUESTIONS[task]}<|im_end|>\n<|im_start|>assistant\n")
-    request_id = plan.request_id(EngineOptions("", "", 0), prompt, Sampling(), 16, text)
+    request_id = plan.request_id(Job(EngineOptions("", "", 0), GREEDY), task, prompt, 16, text)
     return Request(request_id, group_id, task, prompt.head, text, prompt.tail, len(text) // 4, 16)
 
 

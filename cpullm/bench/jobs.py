@@ -171,6 +171,7 @@ def _requests(conditions: Conditions, prompts: list[list[int]], names: list[str]
 
 def _request(vocabulary: LlamaModel, text: str, task: str, new_tokens: int) -> Request:
     prompt = Prompt(_HEAD, _TAIL.format(question=QUESTIONS[task]))
-    request_id = plan.request_id(EngineOptions("", "", 0), prompt, Sampling(), new_tokens, text)
+    job = Job(EngineOptions("", "", 0), {task: Sampling()})
+    request_id = plan.request_id(job, task, prompt, new_tokens, text)
     n_tokens = vocabulary.count_prompt_tokens(prompt.head, text, prompt.tail)
     return Request(request_id, 0, task, prompt.head, text, prompt.tail, n_tokens, new_tokens)

@@ -24,7 +24,6 @@ from cpullm.predict import Asked
 from cpullm.rates import Part, Rates
 from cpullm.records import Document, row
 from cpullm.summarize import prepare
-from cpullm.tasks import chosen
 from cpullm.tune.meters import Meters
 from cpullm.tune.search import Shape, Variant
 
@@ -99,8 +98,9 @@ def measure_groups(
 def _book(conditions: Conditions, book: workload.Book, rates: Rates) -> list[dict[str, Any]]:
     chapters = [Document(str(i), chapter, row=True) for i, chapter in enumerate(book.chapters)]
     prepared = prepare(
-        corpus.read(chapters, progress=False).chunks(None, None, False), tasks=chosen(["summarize"]),
-        model=conditions.model, options=Options(n_seq_max=rates.n_seq_max, tuned=False), progress=False,
+        corpus.read(chapters, progress=False).chunks(None, None, False), tasks=["summarize"],
+        model=conditions.model, progress=False,
+        options=Options(n_seq_max=rates.n_seq_max, tuned=False, strategy="hierarchical", levels="chapter"),
     )  # fmt: skip
     with LlamaModel(conditions.model, vocab_only=True) as vocabulary:
         return [_schedule(predict.job(prepared, vocabulary, n), rates, n, book.name) for n in _EXECUTORS]

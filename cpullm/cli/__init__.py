@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from cpullm.cli import bench, bundle, doctor, names, plan, split, summarize, tune
+from cpullm.cli import bench, bundle, doctor, eval, names, plan, split, summarize, tune
 from cpullm.errors import CpullmError
 
 
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"cpullm {version('cpullm')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (summarize, plan, split, names, bench, tune, bundle, doctor):
+    for command in (summarize, plan, split, names, bench, eval, tune, bundle, doctor):
         command.add(commands)
     launcher = commands.add_parser("launcher", help="print the path of the file that spark-submit starts")
     launcher.set_defaults(command=_launcher)

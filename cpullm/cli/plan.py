@@ -11,6 +11,7 @@ from typing import Any
 from cpullm.cli import arguments as shared
 from cpullm.cli import summarize
 
+NO_MODEL = "no model is asked: a book takes seconds, and the memory of its text"
 NO_RATES = "no seconds: run `cpullm tune {model}` first, they are predicted from what it measures"
 
 MOST_EXECUTORS = 100_000
@@ -56,6 +57,8 @@ def _plan(arguments: argparse.Namespace) -> int:
     need, refusal, free = _memory(prepared, arguments.master)
     if arguments.json:
         print(json.dumps(_record(prepared, levels, rates, times) | _memory_record(need, free, refusal), indent=1))
+    elif not prepared.job.needs_engine:
+        print(f"{summarize.plan_lines(arguments, prepared, dropped)}\n\n{NO_MODEL}")
     else:
         lines = [summarize.plan_lines(arguments, prepared, dropped), "", *_level_lines(levels), ""]
         lines += _time_lines(times, levels) if rates else [NO_RATES.format(model=arguments.model)]
@@ -97,6 +100,8 @@ def _memory(prepared: Any, master: str) -> tuple[Any, str | None, int | None]:
     from cpullm import memory, spark
     from cpullm.errors import MachineError
 
+    if not prepared.job.needs_engine:
+        return None, None, None
     engine = prepared.job.engine
     local = master == shared.IN_PROCESS or spark.local_cpus(master) is not None
     jvm = local and master != shared.IN_PROCESS
@@ -189,4 +194,5 @@ def _record(prepared: Any, levels: list[Any], rates: Any, times: list[_Time]) ->
 
 
 def _memory_record(need: Any, free: int | None, refusal: str | None) -> dict[str, Any]:
-    return {"memory": asdict(need) | {"total": need.total}, "free": free, "refusal": refusal}
+    parts = None if need is None else asdict(need) | {"total": need.total}
+    return {"memory": parts, "free": free, "refusal": refusal}

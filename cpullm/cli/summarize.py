@@ -7,14 +7,16 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+from cpullm import tree
 from cpullm.cli import arguments as shared
 from cpullm.cli.arguments import count
-from cpullm.options import Options
+from cpullm.options import STRATEGIES, Options
 
-SHOWN_CHUNKS = 3
+SHOWN_UNITS = 4
 ANSWERS = "OUT/answers"
 
 
@@ -45,6 +47,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model", default=default_model(), help="a model's name (see `cpullm models list`) or a .gguf file"
+    )
+    parser.add_argument(
+        "--prompt",
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="your own wording for summaries: a text with {text} in it, or an .ini file with ask, merge and update "
+        "(default: the one for the model's size)",
     )
     parser.add_argument("--limit", type=int, default=argparse.SUPPRESS, help="take the first N units only")
     parser.add_argument(
@@ -102,6 +111,7 @@ def _summarize(arguments: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print("cpullm: stopped; finished groups are kept, the same command goes on from there.", file=sys.stderr)
             return 130
+        result.run["limit"] = getattr(arguments, "limit", None)
         result = replace(result, dropped=dropped)
     paths = result.write(out)
     if show:
@@ -120,7 +130,8 @@ def planned(
     from cpullm.tasks import chosen
 
     named = ",".join(getattr(arguments, "tasks", ["summarize"])).split(",")
-    asked = chosen([name.strip() for name in named])
+    asked, prompt = [name.strip() for name in named], getattr(arguments, "prompt", None)
+    chosen(asked, prompt=prompt)
     options, splitting = Options.of(shared.given(arguments, Options)), shared.splitting(arguments)
     hygiene = shared.hygiene(arguments)
     show, limit = not arguments.quiet, getattr(arguments, "limit", None)
@@ -132,7 +143,8 @@ def planned(
     chunks = texts.chunks(splitting, limit, show)
     if check:
         check()
-    return prepare(chunks, tasks=asked, model=arguments.model, options=options, progress=show), dropped
+    prepared = prepare(chunks, tasks=asked, prompt=prompt, model=arguments.model, options=options, progress=show)
+    return prepared, dropped
 
 
 class Session:
@@ -169,8 +181,16 @@ def plan_lines(arguments: argparse.Namespace, prepared: Any, dropped: Any) -> st
         + (f"left out as front or back matter: {left_out}\n" if left_out else "")
         + _tasks_line(prepared)
         + f"model {model} ({prepared.model.path.stat().st_size / 1e6:.0f} MB), on {arguments.master}; "
-        + _tuning(prepared)
+        + (_tuning(prepared) if prepared.job.needs_engine else "it is not asked")
+        + _strategy_line(prepared)
     )
+
+
+def _strategy_line(prepared: Any) -> str:
+    """How summaries come about, if that is not by the model's own words alone."""
+    if any(prepared.job.way(asked.task.name).extracts for asked in prepared.tasks):
+        return f"\nstrategy {prepared.strategy}: summaries are made of the text's own sentences"
+    return f"\nstrategy {prepared.strategy}" if prepared.strategy != STRATEGIES[0] else ""
 
 
 def _tuning(prepared: Any) -> str:
@@ -196,12 +216,18 @@ def _tasks_line(prepared: Any) -> str:
 
 
 def _print_summaries(result: Any) -> None:
+    """The first units, from the top: a book's summary, its first part's, its first chapters'."""
     n_tasks = len(result.run["tasks"])
-    for i, summary in enumerate(result.summaries[: SHOWN_CHUNKS * n_tasks]):
-        if i % n_tasks == 0:
-            print(f"\n{' · '.join((*summary.levels, summary.title))}")
-        label = f"{summary.task}: " if n_tasks > 1 else ""
-        print(f"{label}{summary.summary or f'[{summary.error}]'}")
+    units = groupby(result.summaries, key=lambda row: (row.document_id, row.level, row.index, row.levels, row.title))
+    for _, rows in islice(units, SHOWN_UNITS):
+        for i, summary in enumerate(rows):
+            if i == 0:
+                title = summary.title or (summary.document_id if summary.level == tree.BOOK else "")
+                print(f"\n{' · '.join((*summary.levels, title))}")
+            label = f"{summary.task}: " if n_tasks > 1 else ""
+            print(f"{label}{summary.summary or f'[{summary.error}]'}")
+            if summary.sentences:
+                print(f"({'; '.join([summary.method, *summary.reasons])})")
     print()
 
 
@@ -226,7 +252,9 @@ def _done_line(result: Any, paths: list[Path]) -> str:
     run = result.run
     tokens = run["prompt_tokens"] + run["completion_tokens"]
     n_asked, n_kept = (sum(level[key] for level in run["levels"]) for key in ("requests", "kept"))
+    methods = ", ".join(f"{n} {method}" for method, n in sorted(run["methods"].items()))
     notes = [
+        methods if any(summary.sentences for summary in result.summaries) else "",
         f"{n_kept} of {count(n_asked, 'answer')} were there from an earlier run" if n_kept else "",
         f"{run['cut_at_max_tokens']} cut at max_tokens" if run["cut_at_max_tokens"] else "",
         f"{run['looped']} ended in a loop" if run["looped"] else "",

@@ -56,8 +56,7 @@ def _plan(machine: Machine) -> Plan:
     from cpullm.options import Options
     from cpullm.records import Chunk
     from cpullm.summarize import prepare
-    from cpullm.tasks import chosen
 
     chunk = Chunk("a", 0, (), "", "body", 1, 0, 1, "a")
     path = catalog.resolve_model(machine.model, fetch=False, progress=False).path
-    return prepare([chunk], tasks=chosen(["summarize"]), model=path, options=Options(), progress=False)
+    return prepare([chunk], tasks=["summarize"], model=path, options=Options(strategy="hierarchical"), progress=False)

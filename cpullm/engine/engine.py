@@ -42,14 +42,19 @@ class Engine:
         self._runner = runner
         self._scheduler = Scheduler(runner.n_seq_max, runner.n_ctx, runner.n_ubatch, runner.end_tokens)
 
+    def add(self, sequence: Sequence) -> bool:
+        """Have one more answered by the `generate` that is going on, before those that wait.
+
+        What it shares with one that has just ended is still computed. One without room is ended with an error: False.
+        """
+        return self._scheduler.add(self._cut(sequence), first=True)
+
     def generate(self, sequences: Iterable[Sequence]) -> Iterator[Sequence]:
         """Each sequence once, finished, in the order of finishing. A failing one harms no neighbour."""
         scheduler = self._scheduler
         try:
             for sequence in sequences:
-                if not self._runner.keeps_beginnings:
-                    sequence.cuts = ()
-                if not scheduler.add(sequence):
+                if not scheduler.add(self._cut(sequence)):
                     yield sequence
             while not scheduler.is_finished():
                 yield from self._step()
@@ -57,6 +62,11 @@ class Engine:
             for sequence in scheduler.abandon():
                 assert sequence.seq_id is not None
                 self._runner.release(sequence.seq_id)
+
+    def _cut(self, sequence: Sequence) -> Sequence:
+        if not self._runner.keeps_beginnings:
+            sequence.cuts = ()
+        return sequence
 
     def _step(self) -> list[Sequence]:
         scheduler = self._scheduler

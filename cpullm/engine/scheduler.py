@@ -31,8 +31,8 @@ class Scheduler:
         self._n_ubatch = n_ubatch
         self._end_tokens = end_tokens
 
-    def add(self, sequence: Sequence) -> bool:
-        """Queue a sequence; one that can never fit is finished at once with an error, and False comes back."""
+    def add(self, sequence: Sequence, *, first: bool = False) -> bool:
+        """Queue a sequence, `first` before the others; one that can never fit is finished with an error: False."""
         if not sequence.prompt:
             sequence.finish(FinishReason.ERROR, "The prompt is empty.")
         elif sequence.room > self._n_ctx:
@@ -42,7 +42,7 @@ class Scheduler:
                 f"the context has room for {self._n_ctx}.",
             )
         else:
-            self.waiting.append(sequence)
+            (self.waiting.appendleft if first else self.waiting.append)(sequence)
         return sequence.finish_reason is None
 
     def is_finished(self) -> bool:

@@ -21,11 +21,12 @@ def answer(requests: Sequence[Request], job: Job, store: Store | None) -> tuple[
     clock = worker.Clock()
     context = TaskContext.get()
     attempt = context.attemptNumber() if context is not None else 0
-    job = replace(job, engine=_engine_here(job.engine, context.cpus() if context is not None else 1))
+    if job.needs_engine:
+        job = replace(job, engine=_engine_here(job.engine, context.cpus() if context is not None else 1))
     if store is not None and store.is_seen():
         completions, kept = retry.answer(requests, job, store)
     else:
-        worker.load(job.engine)
+        worker.load(job)
         with worker.time_limit(job.group_seconds):
             completions, kept = list(worker.answer(requests, job)), False
     executor = worker.process_name(os.getppid())  # the process that all its Python workers come from

@@ -18,7 +18,7 @@ import pandas as pd
 from cpullm import filesystems, worker
 from cpullm.errors import CpullmError, ModelError, OptionError
 from cpullm.job import EngineOptions, Job, Place
-from cpullm.records import Completion, Request, columns, row
+from cpullm.records import Completion, Request, columns, plain, row
 from cpullm.spark import executor, partitions
 from cpullm.spark.failures import translated
 from cpullm.spark.sessions import local_cpus
@@ -55,7 +55,7 @@ def run(
     for n_more in reversed(range(_N_JOBS)):
         left = [request for request in requests if request.id not in answers]
         n_before = store.size() if store else 0
-        placed = replace(job, engine=_placed(spark, job.engine, n_sent))
+        placed = replace(job, engine=_placed(spark, job.engine, n_sent)) if job.needs_engine else job
         try:
             answers |= {completion.id: completion for completion in _answered(spark, left, placed, store, watch)}
             break
@@ -93,7 +93,7 @@ def _answered(
         asked = [Request(*line) for line in table[columns(Request)].itertuples(index=False, name=None)]
         completions, told = executor.answer(asked, job, store)
         finished.add([(told, [] if store is None or told.kept else completions)])
-        return pd.DataFrame([row(completion) for completion in completions], columns=columns(Completion))
+        return pd.DataFrame([plain(completion) for completion in completions], columns=columns(Completion))
 
     members: dict[int, list[Request]] = {}
     for request in requests:
@@ -113,7 +113,7 @@ def _answered(
     answers = frame.groupBy("place").applyInPandas(answer, Completion.SCHEMA)
     names = ", ".join(dict.fromkeys(request.task for request in requests))
     text = f"cpullm: {names}; {len(requests)} requests in {len(groups)} groups"
-    return [Completion(**line.asDict()) for line in _collect(spark, answers, text, show)]
+    return [Completion.of(line.asDict(recursive=True)) for line in _collect(spark, answers, text, show)]
 
 
 def _frame(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> DataFrame:

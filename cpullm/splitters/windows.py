@@ -9,20 +9,18 @@ from itertools import accumulate, pairwise
 
 import regex
 
+from cpullm.splitters.sentences import BREAK, NO_MARK, STOP, WIDE_STOP
+
 CountTokens = Callable[[str], int]
 
-_NO_MARK = r"(?![\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}])"
-# A full stop after a short capitalised word or an initial (Mr., J.) most often ends no sentence.
-_STOP = r"(?<![.!?…؟।॥])(?:(?<!\b\p{Lu}\p{Ll}{0,2})\.|[!?…؟।॥])[.!?…؟।॥]*+[\p{Pe}\p{Pf}\"']{0,5}+\s++"
-_WIDE_STOP = r"(?<![。．！？｡])[。．！？｡]++[\p{Pe}\p{Pf}\"']{0,5}+\s*+"
 # From coarse to fine; a cut comes after the match. Every pattern starts once per run, so none is quadratic.
 _LEVELS = tuple(
     regex.compile(pattern)
     for pattern in (
-        r"\n[^\S\n]*+\n\s*+" + _NO_MARK,
-        rf"(?:{_STOP}|{_WIDE_STOP}){_NO_MARK}",
-        rf"(?:[,;:][\p{{Pe}}\p{{Pf}}\"']{{0,5}}+\s++|(?<![，、；：])[，、；：]++\s*+){_NO_MARK}",
-        rf"(?<!\s)\s++{_NO_MARK}",
+        BREAK,
+        rf"(?:{STOP}|{WIDE_STOP}){NO_MARK}",
+        rf"(?:[,;:][\p{{Pe}}\p{{Pf}}\"']{{0,5}}+\s++|(?<![，、；：])[，、；：]++\s*+){NO_MARK}",
+        rf"(?<!\s)\s++{NO_MARK}",
         r"\X",
         r"(?s).",
     )

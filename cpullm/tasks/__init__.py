@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.resources import as_file
 from importlib.resources import files as package_files
 from pathlib import Path
 
 from cpullm.errors import OptionError
 from cpullm.tasks.answers import choices_grammar, fault, join
-from cpullm.tasks.files import parse, read
+from cpullm.tasks.files import parse, read, reworded
 from cpullm.tasks.prompts import TaskPrompts, render
-from cpullm.tasks.task import PLACEHOLDER, Task
+from cpullm.tasks.task import Task
 
 NAMES = ("summarize", "sentiment", "names", "title", "keywords")
 __all__ = [
     "NAMES",
-    "PLACEHOLDER",
     "Task",
     "TaskPrompts",
     "choices_grammar",
@@ -24,11 +24,12 @@ __all__ = [
     "find",
     "join",
     "render",
+    "reworded",
 ]
 
 
-def find(task: str | Path | Task) -> Task:
-    """A task by its name or its file's path (`….ini`). Raises OptionError."""
+def find(task: str | Path | Task, size: str = "") -> Task:
+    """A task by its name or its file's path (`….ini`), worded for models of this size. Raises OptionError."""
     if isinstance(task, Task):
         return task
     if isinstance(task, (str, Path)) and Path(task).suffix == ".ini":
@@ -37,18 +38,26 @@ def find(task: str | Path | Task) -> Task:
         raise OptionError(
             f"no task is called {str(task)!r}; there are {', '.join(NAMES)}, or the path of an .ini file."
         )
-    return parse(str(task), package_files("cpullm.tasks").joinpath(f"{task}.ini").read_text(encoding="utf-8"))
+    folder = package_files("cpullm.tasks")
+    found = parse(str(task), folder.joinpath(f"{task}.ini").read_text(encoding="utf-8"))
+    with as_file(folder.joinpath(f"{task}.{size}.ini")) as wording:
+        return reworded(found, wording) if size and wording.exists() else found
 
 
-def chosen(tasks: Sequence[str | Path | Task]) -> list[Task]:
-    """The tasks of one run, one or more, no two of one name. Raises OptionError."""
+def chosen(tasks: Sequence[str | Path | Task], size: str = "", prompt: str | Path | None = None) -> list[Task]:
+    """The tasks of one run, one or more, no two of one name, worded for models of this size, or by a file. Raises
+    OptionError."""
     if isinstance(tasks, (str, Path, Task)) or not isinstance(tasks, Sequence):
         raise OptionError(f"tasks must be a list of tasks, as ['summarize', 'names'], got {tasks!r}.")
-    found = [find(task) for task in tasks]
+    found = [find(task, size) for task in tasks]
     names = [task.name for task in found]
     if not found:
         raise OptionError(f"tasks is empty; there are {', '.join(NAMES)}.")
     for i, name in enumerate(names):
         if name in names[:i]:
             raise OptionError(f"tasks has two called {name!r}; give each a name of its own.")
-    return found
+    if prompt is None:
+        return found
+    if not any(task.guards for task in found):
+        raise OptionError(f"the prompt {prompt} is for summaries, and there is no such task: leave it out.")
+    return [reworded(task, Path(prompt).expanduser()) if task.guards else task for task in found]

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import configparser
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cpullm.errors import OptionError
 from cpullm.tasks.task import SAMPLING, Task
 
-_TEXTS = ("about", "ask", "merge", "join", "grammar")
-KEYS = (*_TEXTS, "max_tokens", *SAMPLING, "choices", "schema")
+WORDINGS = ("ask", "merge", "update")
+_TEXTS = ("about", *WORDINGS, "join", "grammar")
+KEYS = (*_TEXTS, "max_tokens", *SAMPLING, "choices", "schema", "guards")
 
 
 def read(path: Path) -> Task:
     """The task in a file, named as the file is. Raises OptionError with the file and what is wrong in it."""
+    return parse(path.stem, _read("task", path))
+
+
+def _read(what: str, path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise OptionError(f"the task {path} cannot be read: {error.strerror}.") from error
+        raise OptionError(f"the {what} {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
-        raise OptionError(f"the task {path} cannot be read: it is no UTF-8 text.") from None
+        raise OptionError(f"the {what} {path} cannot be read: it is no UTF-8 text.") from None
     except ValueError as error:  # a path that no file can have
-        raise OptionError(f"the task {str(path)!r} cannot be read: {error}.") from None
-    return parse(path.stem, text)
+        raise OptionError(f"the {what} {str(path)!r} cannot be read: {error}.") from None
 
 
 def parse(name: str, text: str) -> Task:
@@ -32,8 +37,28 @@ def parse(name: str, text: str) -> Task:
     try:
         found = _fields(_section(text))
     except OptionError as error:
-        raise OptionError(f"the task {name} cannot be used: {error}") from None
+        raise OptionError(f"{_refused(name)}{error}") from None
     return Task(name, **found)
+
+
+def reworded(task: Task, path: Path) -> Task:
+    """The task with the wordings of a file: `ask` and, if it is an .ini file, `merge` and `update` under [task]."""
+    text = _read("prompt", path)
+    try:
+        if path.suffix != ".ini":
+            return replace(task, ask=text.strip())
+        found = _section(text)
+        for key in found:
+            if key not in WORDINGS:
+                raise OptionError(f"it has {key!r}; a prompt has {', '.join(WORDINGS)}, the rest is the task's.")
+        words = {key: found.get(key, "").strip() or getattr(task, key) for key in WORDINGS}
+        return replace(task, ask=words["ask"], merge=words["merge"], update=words["update"])
+    except OptionError as error:
+        raise OptionError(f"the prompt {path} cannot be used: {str(error).removeprefix(_refused(task.name))}") from None
+
+
+def _refused(name: str) -> str:
+    return f"the task {name} cannot be used: "
 
 
 def _section(text: str) -> dict[str, str]:
@@ -59,6 +84,8 @@ def _fields(section: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {key: section[key].strip() for key in _TEXTS if key in section}
     if "max_tokens" in section:
         found["max_tokens"] = _number("max_tokens", section["max_tokens"], int)
+    if "guards" in section:
+        found["guards"] = _flag("guards", section["guards"])
     if "choices" in section:
         found["choices"] = tuple(choice.strip() for choice in section["choices"].split(","))
     if "schema" in section:
@@ -72,6 +99,12 @@ def _number(key: str, text: str, kind: type[int] | type[float]) -> float:
         return kind(text)
     except ValueError:
         raise OptionError(f"{key} must be {'a whole number' if kind is int else 'a number'}, got {text!r}.") from None
+
+
+def _flag(key: str, text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise OptionError(f"{key} must be yes or no, got {text!r}.")
+    return text == "yes"
 
 
 def _schema(text: str) -> Any:

@@ -7,33 +7,40 @@ from dataclasses import dataclass
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from cpullm.errors import ModelError, OptionError
+from cpullm.errors import ModelError
 from cpullm.records import Prompt
-from cpullm.tasks.task import PLACEHOLDER, Task
+from cpullm.tasks.task import SO_FAR, TEXT, Task, check_wording
 
-# Stands for the document while the template is rendered: no template may see a document's text, or change it.
+# Stand for the document while the template is rendered: no template may see a document's text, or change it.
 _MARK = "\ufdd0text\ufdd0"
+_MARK_SO_FAR = "\ufdd0summary\ufdd0"
 
 
 @dataclass(frozen=True, slots=True)
 class TaskPrompts:
-    """A task as one model is asked it: about a text, and about answers to be merged; answers' length in tokens."""
+    """A task as one model is asked it: about a text, about answers to be merged, about a text that goes on; answers'
+    length in tokens."""
 
     task: Task
     ask: Prompt
     merge: Prompt | None
     max_tokens: int
+    update: Prompt | None = None
 
     @classmethod
     def of(cls, task: Task, max_tokens: int | None, template: str | None, *, bos: str, eos: str) -> TaskPrompts:
         """The task's wordings rendered; `max_tokens` None is the task's own."""
-        merge = None if task.merge is None else render(task.merge, template, bos=bos, eos=eos)
-        return cls(task, render(task.ask, template, bos=bos, eos=eos), merge, max_tokens or task.max_tokens)
+        ask, merge, update = (
+            None if words is None else render(words, template, bos=bos, eos=eos)
+            for words in (task.ask, task.merge, task.update)
+        )
+        assert ask is not None
+        return cls(task, ask, merge, max_tokens or task.max_tokens, update)
 
     @property
     def prompts(self) -> list[Prompt]:
         """All of them."""
-        return [self.ask] if self.merge is None else [self.ask, self.merge]
+        return [prompt for prompt in (self.ask, self.merge, self.update) if prompt is not None]
 
 
 def render(words: str, template: str | None, *, bos: str = "", eos: str = "") -> Prompt:
@@ -42,15 +49,14 @@ def render(words: str, template: str | None, *, bos: str = "", eos: str = "") ->
     The template is Jinja source out of a model file, so it runs in a sandbox (CVE-2024-34359) and knows no clock: a
     prompt must be the same tomorrow. Without a template the wording itself is the prompt, as base models need it.
     """
-    found = words.count(PLACEHOLDER)
-    if found != 1:
-        raise OptionError(f"A prompt must hold {PLACEHOLDER} once, where the document goes; found it {found} times.")
-    content = words.replace(PLACEHOLDER, _MARK)
+    check_wording("A prompt", words, so_far=SO_FAR in words)
+    content = words.replace(TEXT, _MARK).replace(SO_FAR, _MARK_SO_FAR)
     rendered = _render_chat(content, template, bos, eos) if template else content
     head, *tails = rendered.split(_MARK)
     if len(tails) != 1:
         raise ModelError(f"The model's chat template shows the message {len(tails)} times instead of once.")
-    return Prompt(head, tails[0])
+    head, _, between = head.partition(_MARK_SO_FAR)
+    return Prompt(head, tails[0], between)
 
 
 def _render_chat(content: str, template: str, bos: str, eos: str) -> str:

@@ -12,7 +12,8 @@ from cpullm.errors import OptionError
 from cpullm.job import Sampling
 from cpullm.options import Options
 
-PLACEHOLDER = "{text}"
+TEXT = "{text}"
+SO_FAR = "{summary}"
 JOINS = ("majority", "union", "append")
 DEFAULT_MAX_TOKENS = 160
 # What a task may say about sampling; the seed is the run's, the grammar follows from the answer's shape.
@@ -24,9 +25,11 @@ class Task:
     """One question about every text. `ask` holds `{text}` once; what stands before it is best nothing.
 
     A long text is asked about in pieces. Their answers become one by asking again with `merge`, or by `join`: the
-    `majority` of choices, the `union` of JSON lists, or `append`, one after another. An answer is free text, one of
-    `choices`, or follows a `grammar` (GBNF) or a JSON `schema`. `max_tokens` and `sampling` (temperature, top_p,
-    min_p, repeat_penalty, dry_multiplier) hold where the run's options say nothing. Raises OptionError.
+    `majority` of choices, the `union` of JSON lists, or `append`, one after another. `update` asks with the next
+    piece as `{text}` and the answer so far, `{summary}`, before it (incremental updating). An answer is free text, one
+    of `choices`, or follows a `grammar` (GBNF) or a JSON `schema`. With `guards` it retells the text, and is held
+    against it. `max_tokens` and `sampling` (temperature, top_p, min_p, repeat_penalty, dry_multiplier) hold where the
+    run's options say nothing. Raises OptionError.
     """
 
     name: str
@@ -39,16 +42,19 @@ class Task:
     choices: tuple[str, ...] = ()
     grammar: str | None = None
     schema: Mapping[str, Any] | None = None
+    update: str | None = None
+    guards: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not regex.fullmatch(r"[\w-]+", self.name):
             raise OptionError(f"a task's name must be of letters, digits, _ and -, got {self.name!r}.")
         try:
-            _check_wording("ask", self.ask)
+            check_wording("ask", self.ask)
             _check_numbers(self.max_tokens, self.sampling)
             object.__setattr__(self, "choices", _choices(self.choices))
             _check_shape(self)
             _check_joining(self)
+            _check_retelling(self)
         except OptionError as error:
             raise OptionError(f"the task {self.name} cannot be used: {error}") from None
 
@@ -58,13 +64,19 @@ class Task:
         return not self.choices and self.grammar is None and self.schema is None
 
 
-def _check_wording(key: str, words: Any) -> None:
+def check_wording(key: str, words: Any, *, so_far: bool = False) -> None:
+    """Raise OptionError unless the wording holds its places once each: the text's, and before it the summary's."""
     if not isinstance(words, str):
         raise OptionError(f"{key} must be a text, got {words!r}.")
     _check_unicode(key, words)
-    found = words.count(PLACEHOLDER)
-    if found != 1:
-        raise OptionError(f"{key} must hold {PLACEHOLDER} once, where the text goes; found it {found} times.")
+    for place, what, wanted in ((TEXT, "text", 1), (SO_FAR, "summary so far", int(so_far))):
+        found = words.count(place)
+        if found != wanted and wanted:
+            raise OptionError(f"{key} must hold {place} once, where the {what} goes; found it {found} times.")
+        if found != wanted:
+            raise OptionError(f"{key} has no {place}; only `update` has one.")
+    if so_far and words.index(SO_FAR) > words.index(TEXT):
+        raise OptionError(f"{key} must hold {SO_FAR} before {TEXT}.")
 
 
 def _check_unicode(key: str, text: str) -> None:
@@ -117,7 +129,7 @@ def _check_joining(task: Task) -> None:
             f"join ({', '.join(JOINS)}), and not both."
         )
     if task.merge is not None:
-        _check_wording("merge", task.merge)
+        check_wording("merge", task.merge)
         return
     is_list = task.schema is not None and task.schema.get("type") == "array"
     needs = {
@@ -130,3 +142,13 @@ def _check_joining(task: Task) -> None:
     what, has = needs[task.join]
     if not has:
         raise OptionError(f"join {task.join} needs {what}; take another join, or give merge.")
+
+
+def _check_retelling(task: Task) -> None:
+    if not isinstance(task.guards, bool):
+        raise OptionError(f"guards must be yes or no, got {task.guards!r}.")
+    if task.update is not None:
+        check_wording("update", task.update, so_far=True)
+    for name, given in (("guards", task.guards), ("update", task.update)):
+        if given and (task.merge is None or not task.is_free):
+            raise OptionError(f"{name} is for answers in free text that are merged by asking again; leave it out.")

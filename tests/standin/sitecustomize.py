@@ -38,4 +38,4 @@ def _obey(line):
 
 if "STANDIN_LOG" in os.environ:
     worker.answer = _answer
-    worker.load = lambda engine: None
+    worker.load = lambda job: None
