@@ -16,7 +16,7 @@ from cpullm.splitters import sentences, windows
 from cpullm.support import Source
 from cpullm.words import words
 
-_SAID = 0.6  # of the words of the shorter one of two sentences: they say the same
+_SAID = 0.6  # of a kept sentence's words in another one: it says the same, at more length
 _CLOSE = 1.2  # of the words wanted: as good as that many
 _FULL = 0.75  # of the words that were wanted: nothing is filled up
 _LONG_WORDS = 80  # of a sentence; longer ones are cut at a clause
@@ -161,8 +161,7 @@ def _filling(text: str, kept: Sequence[str], n_words: int) -> list[_Part]:
     spans = [
         span
         for span in _candidates(text, n_words)
-        if (new := set(words(text[slice(*span)])))
-        and all(len(new & old) < _SAID * min(len(new), len(old)) for old in said)
+        if (new := set(words(text[slice(*span)]))) and all(len(new & old) < _SAID * len(old) for old in said)
     ]
     texts = [_line(text[start:end]) for start, end in spans]
     chosen = extract.choose(texts, n_words, said=list(kept)) if texts and n_words > 0 else []

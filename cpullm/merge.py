@@ -10,16 +10,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from cpullm import plan, tree
+from cpullm import guards, plan, tree
 from cpullm.job import Job, Way
 from cpullm.progress import Bar
 from cpullm.provenance import Passage, Traced
-from cpullm.records import Chunk, Completion, Finished, Level, Prompt, Request, Sentence, Summary
+from cpullm.records import Chunk, Completion, Finished, Level, Prompt, Request, Summary
 from cpullm.store import Store
-from cpullm.support import Source
 from cpullm.units import State, checked
 from cpullm.worker import Watch
 
@@ -72,7 +71,6 @@ class Merging:
         self._kept = store.answers() if store else {}
         self._overheads: dict[Prompt, int] = {}
         self._counted: dict[str, int] = {}
-        self._chunks = {chunk.id: chunk for chunk in prepared.chunks}
         self._windows: dict[str, list[Traced]] = {}
         for chunk, texts, counts in zip(prepared.chunks, prepared.windows, prepared.window_tokens, strict=True):
             self._windows[chunk.id] = list(_traced(chunk, texts))
@@ -218,20 +216,12 @@ class Merging:
         state.merges += len(done) if question.prompt is not state.asked.ask else 0
 
     def _passage(self, state: State, completion: Completion, asked: Traced) -> Passage:
-        """The answer, each sentence led to the documents; what was held against answers is held against these."""
+        """The answer, each sentence led to the documents; what was held against answers is held against these too."""
         passage = Passage.answer(completion, asked)
-        if state.way.extracts or asked.is_verbatim:
+        if state.way is not Way.GUARDED or asked.is_verbatim:
             return passage
-        document = state.node.first.document_id
-        return replace(passage, sentences=tuple(self._held(document, passage.text, one) for one in passage.sentences))
-
-    def _held(self, document: str, text: str, sentence: Sentence) -> Sentence:
-        stretches = []
-        for origin in sentence.sources:
-            chunk = self._chunks[f"{document}/{origin.index}"]
-            stretches.append(chunk.text[origin.start - chunk.start : origin.end - chunk.start])
-        found = Source("\n\n".join(stretches)).support(text[sentence.start : sentence.end])
-        return replace(sentence, support=round(found.score, 3))
+        chunks = {chunk.index: chunk for chunk in state.node.chunks}
+        return passage.held(chunks, guards.LEAST_SUPPORT)
 
     def _overhead(self, prompt: Prompt) -> int:
         """Tokens of the wording round a text."""

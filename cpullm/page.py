@@ -73,7 +73,8 @@ def _by(result: Result) -> list[str]:
         "place: *repaired*. The rest is the model's: check before use."
     )
     limited = run.get("limit") is not None and run["limit"] == run["chunks"]
-    first = [f"Of the first {run['limit']} units only.", ""] if limited else []
+    units = "unit" if limited and run["limit"] == 1 else f"{run.get('limit')} units"
+    first = [f"The first {units} only.", ""] if limited else []
     return [*first, of.get(tuple(methods), mixed)]
 
 

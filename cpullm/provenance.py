@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
-from cpullm.records import Completion, Method, Origin, Sentence
+from cpullm.records import Chunk, Completion, Method, Origin, Sentence
+from cpullm.support import Source
 from cpullm.words import words
+
+_AROUND = 1000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,21 @@ class Passage:
             return text.passages[0]
         methods = {passage.method for passage in text.passages}
         return cls(text.text, text.sentences, methods.pop() if len(methods) == 1 else Method.REPAIRED.value)
+
+    def held(self, chunks: Mapping[int, Chunk], least_support: float) -> Passage:
+        """An answer about answers, held against the text that these came from: each sentence has its support there,
+        and at most three places; one that has less than the least goes, as long as another is left.
+        """
+        found = [_held(self.text[one.start : one.end], one, chunks) for one in self.sentences]
+        best = max(found, key=lambda one: one.support, default=None)
+        kept = [one for one in found if one.support >= least_support or one is best]
+        if len(kept) == len(found):
+            return replace(self, sentences=tuple(found))
+        text, placed = "", []
+        for one in kept:
+            text += f"{' ' if text else ''}{self.text[one.start : one.end]}"
+            placed.append(replace(one, start=len(text) - (one.end - one.start), end=len(text)))
+        return Passage(text, tuple(placed), Method.REPAIRED.value)
 
     def origins(self, start: int, end: int) -> Iterator[Origin]:
         """Where a stretch of this text comes from."""
@@ -103,6 +121,26 @@ class Traced:
         for passage in self.passages:
             yield start, passage
             start += len(passage.text) + len(self.joint)
+
+
+def _held(text: str, sentence: Sentence, chunks: Mapping[int, Chunk]) -> Sentence:
+    """The sentence with its support in the text round the places it leads to, and the best of these."""
+    wide = united(_around(origin, chunks[origin.index]) for origin in sentence.sources)
+    stretches = [
+        Passage.window(chunk.text[at.start - chunk.start : at.end - chunk.start], at.index, at.start)
+        for at in wide
+        for chunk in [chunks[at.index]]
+    ]
+    traced = Traced(tuple(stretches), "\n\n")
+    found = Source(traced.text).support(text)
+    sources = united(origin for span in found.spans for origin in traced.origins(*span))
+    return replace(sentence, support=round(found.score, 3), sources=sources or sentence.sources)
+
+
+def _around(origin: Origin, chunk: Chunk) -> Origin:
+    """More of the chapter: what is said in one sentence is often named in those round it."""
+    start, end = max(chunk.start, origin.start - _AROUND), min(chunk.end, origin.end + _AROUND)
+    return Origin(origin.index, start, end)
 
 
 def united(origins: Iterable[Origin]) -> tuple[Origin, ...]:

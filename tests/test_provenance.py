@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpullm.provenance import Passage, Traced, united
-from cpullm.records import Completion, Origin, Sentence
+from cpullm.records import Chunk, Completion, Origin, Sentence
 
 WINDOW = Traced((Passage.window("One two. Three four.", 7, 100),))
 
@@ -44,6 +44,42 @@ def test_the_sentences_of_joined_passages_have_their_places_in_the_whole() -> No
     passage = Passage.answer(_answer("A b.", (0, 8)), WINDOW)
     joined = Traced((passage, passage), " ")
     assert [joined.text[s.start : s.end] for s in joined.sentences] == ["A b.", "A b."]
+
+
+CHAPTER = Chunk(
+    "book",
+    7,
+    (),
+    "I",
+    "body",
+    1,
+    100,
+    190,
+    "Ann sold the old boat. " * 2 + "Bob wept by the river all night long, and Cid sang.",
+)
+
+
+def _about(text: str, *sentences: str) -> Passage:
+    """An answer about answers that came from all of the chapter."""
+    whole = (Origin(7, 100, 100 + len(CHAPTER.text)),)
+    placed = [Sentence(text.index(one), text.index(one) + len(one), 0.9, whole) for one in sentences]
+    return Passage(text, tuple(placed), "generated")
+
+
+def test_what_an_answer_about_answers_says_is_held_against_the_text() -> None:
+    first, second = "Bob wept by the river.", "Ann sold the boat."
+    held = _about(f"{first} {second}", first, second).held({7: CHAPTER}, 0.3)
+    assert (held.text, held.method) == (f"{first} {second}", "generated")
+    assert all(sentence.support > 0.8 for sentence in held.sentences)
+    assert CHAPTER.text[held.sentences[0].sources[0].start - 100 :].startswith("Bob wept")
+
+
+def test_what_the_text_does_not_bear_out_goes_and_the_best_stays() -> None:
+    first, second = "Elephants fly to Mars.", "Ann sold the boat."
+    held = _about(f"{first} {second}", first, second).held({7: CHAPTER}, 0.3)
+    assert (held.text, held.method, len(held.sentences)) == (second, "repaired", 1)
+    assert held.text[held.sentences[0].start : held.sentences[0].end] == second
+    assert _about(first, first).held({7: CHAPTER}, 0.3).text == first
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(1, 9)), max_size=12))

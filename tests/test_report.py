@@ -15,7 +15,7 @@ import pytest
 from cpullm import report
 from cpullm.errors import CpullmError, OptionError
 from cpullm.page import page
-from cpullm.records import Origin, Sentence, Summary, columns
+from cpullm.records import Chunk, Origin, Sentence, Summary, columns
 from cpullm.summarize import Result
 
 PLAIN = Summary("book", "chapter", 0, (), "I", 1, 0, 10, 2, "summarize", "A short one.", 1, 0, "stop", 20, 5, 0.5)
@@ -120,6 +120,44 @@ class TestMarkdown:
     def test_pieces_without_a_title_are_told_apart_by_their_lines(self) -> None:
         summaries = [replace(PLAIN, index=line, title="", line=line) for line in (1, 40)]
         assert _headings(page(_result(*summaries))) == ["# book", "## Line 1", "## Line 40"]
+
+
+def _traced(method: str, *, support: float = 1.0, level: str = "chapter", **more: Any) -> Summary:
+    """One sentence about the first nine characters of chapter 3."""
+    sentence = Sentence(0, 12, support, (Origin(3, 100, 109),))
+    return replace(PLAIN, level=level, index=3, start=100, method=method, sentences=(sentence,), **more)
+
+
+CHAPTER = Chunk("book", 3, (), "I", "body", 1, 100, 120, "Some words and *more*")
+
+
+class TestSources:
+    def test_a_sentence_of_the_text_says_where_it_stands(self) -> None:
+        shown = page(_result(_traced("extracted")))
+        assert "A short one.¹" in shown and "*Where it stands, in characters: ¹ 100–109*" in shown
+        assert "Sentences of the text itself" in shown
+
+    def test_a_sentence_of_the_model_says_how_well_it_is_supported_by_which_words(self) -> None:
+        result = _result(_traced("repaired", support=0.61, reasons=("loop",)))
+        result.chunks = [CHAPTER]
+        assert "*repaired: loop*\n\n1. 0.61 100–109: “Some word”\n" in page(result)
+
+    def test_what_is_quoted_is_no_markup(self) -> None:
+        result = _result(_traced("generated"))
+        result.chunks = [replace(CHAPTER, text="a *b* <i>")]
+        assert "“a \\*b\\* \\<i\\>”" in page(result)
+
+    def test_above_the_chapters_it_leads_to_the_chapter(self) -> None:
+        shown = page(_result(_traced("extracted", level="book", title=""), _traced("extracted")))
+        assert "¹ [I](#unit-0-3) 100–109" in shown and '## I <a id="unit-0-3"></a>' in shown
+        assert shown.index("(#unit-0-3)") < shown.index('id="unit-0-3"')
+
+    def test_a_book_of_which_only_the_first_units_were_read_says_so(self) -> None:
+        result = _result(PLAIN)
+        result.run |= {"limit": 1, "chunks": 1}
+        assert "The first unit only." in page(result)
+        result.run["chunks"] = 2
+        assert "only" not in page(result)
 
 
 class TestTable:

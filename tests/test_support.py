@@ -206,6 +206,9 @@ class TestNames:
         assert unsupported("Swords clashed there.", party) == ("Swords",)
         assert unsupported("Swords clashed there.", party, "He had swords. Swords clashed there.") == ()
 
+    def test_a_name_before_a_comma_is_no_verb(self) -> None:
+        assert unsupported("Olga, a young woman, came late.", Source(PARTY)) == ("Olga",)
+
     @pytest.mark.parametrize("sentence", ["Der Garten des Predigers hatte Blumen.", "Die Kinder sahen den Hof."])
     def test_nouns_of_the_source_pass_in_german(self, sentence: str) -> None:
         assert unsupported(sentence, Source(BERLIN)) == ()

@@ -1,8 +1,8 @@
 """The sentences from which the whole text could best be foretold.
 
 A summary is good if its words and pairs of words are the text's, and each is worth less the more often it is there
-already: the sum over all of (times in the text) x log(1 + times in the summary). That is the text's likelihood under a
-model of the summary's words (KLSum: Haghighi and Vanderwende 2009), and a submodular function (Lin and Bilmes 2011), so
+already: the sum over all of (times in the text) x log(1 + times in the summary). That is about the text's likelihood
+under a model of the summary's words (KLSum: Haghighi and Vanderwende 2009), and submodular (Lin and Bilmes 2011), so
 that taking the best sentence again and again comes near the best set. Pairs of all words, for a summary must sound as
 the text does, not only hold its terms: what people tell of a story has its “of the ship” and “in the city”.
 """

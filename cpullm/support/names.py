@@ -151,7 +151,11 @@ def _is_abbreviated(word: str) -> bool:
 def _missing_names(sentence: str, known: Known, answer: str) -> Iterator[tuple[int, int]]:
     tokens = _tokens(sentence, located(sentence))
     before = {following.start: token.folded for token, following in pairwise(tokens)}
-    after = {token.start: following.folded for token, following in pairwise(tokens)}
+    after = {  # what follows without a comma: “Offers a ship” is no name, “Ava, a sailor” is one
+        token.start: following.folded
+        for token, following in pairwise(tokens)
+        if sentence[token.end : following.start].isspace()
+    }
     runs = _runs(sentence, tokens)
     if _is_headline(sentence, tokens):
         after = {}
