@@ -32,6 +32,8 @@ help: ## Show this list
 	'  BOOK    a file, or a name from `cpullm corpora list` (default: the bundled sample)' \
 	'  TASK    what is asked, as summarize,sentiment,names (default: summarize), or the path of a task file' \
 	'  LIMIT   only the first so many pieces' \
+	'  STRATEGY hierarchical, incremental, guided, coverage or lexrank (default: the one that is best for the model)' \
+	'  LEVELS  chapter, part or book: how far up (default: book); WORDS, about how long; PROMPT, a file with your wording' \
 	'  MODEL   a GGUF file, or a name from `cpullm models list`' \
 	'  MASTER  a Spark master, as local[4] or spark://host:7077' \
 	'  OUT     the folder to write to (default: summaries/<name>)' \
@@ -48,11 +50,13 @@ help: ## Show this list
 summarize: .venv/.run ## Summarize BOOK, by default the bundled sample, with the starter model
 	@.venv/bin/cpullm summarize $(if $(value BOOK),$(call quote,BOOK),sample) $(call option,TASK,--task) $(call option,LIMIT,--limit) \
 	$(call option,MODEL,--model) $(call option,MASTER,--master) $(call option,OUT,--out) $(call option,ANSWERS,--answers) \
+	$(call option,STRATEGY,--strategy) $(call option,LEVELS,--levels) $(call option,WORDS,--words) $(call option,PROMPT,--prompt) \
 	$(if $(value FRESH),--fresh)
 
 plan: .venv/.run ## Say what that would take of time and memory, and whether it fits; takes the same variables
 	@.venv/bin/cpullm plan $(if $(value BOOK),$(call quote,BOOK),sample) $(call option,TASK,--task) $(call option,LIMIT,--limit) \
-	$(call option,MODEL,--model) $(call option,MASTER,--master)
+	$(call option,MODEL,--model) $(call option,MASTER,--master) \
+	$(call option,STRATEGY,--strategy) $(call option,LEVELS,--levels) $(call option,WORDS,--words) $(call option,PROMPT,--prompt)
 
 tune: .venv/.run ## Find the fast setting for MODEL on this CPU, in about a minute; it is used from then on
 	@.venv/bin/cpullm tune $(if $(value MODEL),$(call quote,MODEL))

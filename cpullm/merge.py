@@ -171,7 +171,8 @@ class Merging:
         started = time.monotonic()
         names = tuple(dict.fromkeys(question.state.task for question in questions))
         units = tuple(dict.fromkeys(question.state.node.level for question in questions))
-        with Bar(_label(level, units, names), packed, len(kept), n_engines, self._progress) as bar:
+        asks = self._plan.job.needs_engine
+        with Bar(_label(level, units, names, asks=asks), packed, len(kept), n_engines, self._progress) as bar:
             watch = Watch(bar.show, self.finished.append)
             new = list(self._run(packed, self._plan.job, store=self._store, watch=watch))
         answers = {**kept, **{completion.id: completion for completion in new}}
@@ -243,10 +244,10 @@ def _traced(chunk: Chunk, windows: Sequence[str]) -> Iterator[Traced]:
         place += len(window)
 
 
-def _label(level: int, units: Sequence[str], names: Sequence[str]) -> str:
+def _label(level: int, units: Sequence[str], names: Sequence[str], *, asks: bool) -> str:
     """What a level is about, for its bar."""
-    of = " and ".join(units)
-    label = (
-        "windows" if units == (tree.CHAPTER,) and level == 0 else f"{of}s, merges, level {level + (of != tree.CHAPTER)}"
-    )
+    of = " and ".join(f"{unit}s" for unit in units)
+    first = units == (tree.CHAPTER,) and level == 0
+    merges = f"{of}, merges, level {level if units == (tree.CHAPTER,) else level + 1}"
+    label = of if not asks else "windows" if first else merges
     return f"{label}, {len(names)} tasks" if len(names) > 1 else label

@@ -44,8 +44,8 @@ class Bar:
         n = min(self._bar.n - self._n_kept + requests, len(self._work) - 1)  # a job begun anew counts some again
         elapsed = time.monotonic() - self._started
         left = seconds_left(self._work, n, self._unseen, elapsed)
-        rate = self._tokens / max(elapsed, 0.001)
-        self._bar.set_postfix_str(f"{self._bar.format_interval(left)} left, {rate:.0f} tokens/s", refresh=False)
+        rate = f", {self._tokens / max(elapsed, 0.001):.0f} tokens/s" if self._tokens else ""
+        self._bar.set_postfix_str(f"{self._bar.format_interval(left)} left{rate}", refresh=False)
         self._bar.update(n + self._n_kept - self._bar.n)
 
     def __enter__(self) -> Bar:

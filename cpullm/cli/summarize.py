@@ -262,5 +262,6 @@ def _done_line(result: Any, paths: list[Path]) -> str:
     ]
     noted = "".join(f"; {note}" for note in notes if note)
     noun = "summary" if [task["name"] for task in run["tasks"]] == ["summarize"] else "answer"
-    done = f"{count(len(result.summaries), noun)}, {tokens} tokens in {run['seconds']:.0f} s{noted}"
+    what = f", {tokens} tokens" if tokens else ""
+    done = f"{count(len(result.summaries), noun)}{what} in {run['seconds']:.0f} s{noted}"
     return "\n".join([done, *map(str, paths)])
