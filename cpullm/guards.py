@@ -57,8 +57,8 @@ class Checked:
 
     @property
     def wants_another(self) -> bool:
-        """Whether another try may do better: what is only cut off at its end would be so again."""
-        return any(reason != CUT for reason in self.reasons)
+        """Whether another try may do better: what is only cut off at its end would be so again, if anything is left."""
+        return not self.sentences or any(reason != CUT for reason in self.reasons)
 
     @property
     def n_kept(self) -> int:

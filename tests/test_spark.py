@@ -180,6 +180,21 @@ def test_spark_gives_several_tasks_the_answers_of_this_process(spark):
     assert [(s.task, s.summary) for s in there.summaries] == [(s.task, s.summary) for s in here.summaries]
 
 
+@pytest.mark.model
+def test_extracts_are_made_on_executors_without_the_model_and_keep_their_places(spark):
+    texts = [" ".join(SENTENCE.format(n) for n in range(first, first + 9)) for first in (0, 9)]
+    frame = pd.DataFrame({"id": ["a", "b"], "text": texts})
+    how = {"strategy": "coverage", "words": 20, "progress": False}
+    here, there = cpullm.summarize(frame, **how), cpullm.summarize(frame, spark=spark, **how)
+    assert [(s.summary, s.method, s.sentences) for s in there.summaries] == [
+        (s.summary, s.method, s.sentences) for s in here.summaries
+    ]
+    assert {one["loads"] for one in there.run["executors"]} == {0}
+    (row, _) = there.to_spark(spark).collect()
+    at = row.sentences[0]
+    assert row.summary[at.start : at.end] == texts[0][at.sources[0].start : at.sources[0].end]
+
+
 def test_a_missing_column_names_the_present_ones(spark):
     frame = spark.createDataFrame([("a", "b")], "id string, review string")
     with pytest.raises(InputError, match=r"No column 'text'; there are 'id', 'review'\."):

@@ -20,7 +20,7 @@ from cpullm import Document, memory, plan, summarize, worker
 from cpullm.engine.engine import Engine
 from cpullm.engine.sequence import Sequence
 from cpullm.errors import EngineError, MachineError, OptionError
-from cpullm.job import EngineOptions, Job, Sampling, Setting
+from cpullm.job import EngineOptions, Job, Sampling, Setting, Way
 from cpullm.records import Completion, Finished, Prompt, Request
 
 JOB = Job(EngineOptions("none.gguf", "0" * 64, 64, Setting(1, 2, 16)), {"summarize": Sampling(repeat_penalty=1.0)})
@@ -111,6 +111,30 @@ class TestAnswer:
 
     def test_the_same_prompt_under_two_ids_is_answered_twice(self, runner: FakeRunner) -> None:
         assert sorted(c.id for c in worker.answer([_request("a"), _request("b")], JOB)) == ["a", "b"]
+
+
+class TestSummaries:
+    TEXT = "dogs sleep by the warm stove all day long. "
+    GUARDED = replace(JOB, ways={"summarize": Way.GUARDED})
+
+    def test_an_answer_that_is_not_fit_is_asked_for_again_and_every_request_is_answered_once(
+        self, runner: FakeRunner
+    ) -> None:
+        runner.n_ctx = 128
+        asked = [_request(name, text=self.TEXT) for name in "abc"]
+        completions = list(worker.answer(asked, replace(self.GUARDED, engine=JOB.engine)))
+        assert sorted(completion.id for completion in completions) == ["a", "b", "c"]
+        assert {completion.completion_tokens for completion in completions} == {4}  # “hi”, twice
+        assert {(completion.method, completion.text) for completion in completions} == {
+            ("extracted", self.TEXT.strip())
+        }
+        assert {completion.reasons for completion in completions} == {("cut off",)}
+
+    def test_an_extract_needs_no_engine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(worker, "_load", None)
+        job = replace(JOB, ways={"summarize": Way.COVERAGE})
+        (completion,) = worker.run([replace(_request("a", text=self.TEXT), words=20)], job)
+        assert (completion.text, completion.method, completion.prompt_tokens) == (self.TEXT.strip(), "extracted", 0)
 
 
 class TestRun:
