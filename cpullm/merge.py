@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from cpullm import guards, plan, tree
@@ -213,7 +213,7 @@ class Merging:
             None if one.error else self._passage(state, one, text)
             for one, text in zip(done, question.texts, strict=True)
         ]
-        state.take(question.texts, done, said)
+        state.take(question.texts, [_told(*pair) for pair in zip(done, said, strict=True)], said)
         state.merges += len(done) if question.prompt is not state.asked.ask else 0
 
     def _passage(self, state: State, completion: Completion, asked: Traced) -> Passage:
@@ -233,6 +233,13 @@ class Merging:
     def _count(self, text: str) -> int:
         """Tokens of a text; windows were counted when they were cut."""
         return self._counted.get(text) or self._vocabulary.count_tokens(text)
+
+
+def _told(completion: Completion, passage: Passage | None) -> Completion:
+    """The completion with its reason, if a sentence went that the documents do not bear out."""
+    if passage is None or len(passage.sentences) == len(completion.sentences):
+        return completion
+    return replace(completion, reasons=(*completion.reasons, guards.UNSUPPORTED))
 
 
 def _traced(chunk: Chunk, windows: Sequence[str]) -> Iterator[Traced]:

@@ -34,7 +34,10 @@ class Passage:
 
     @classmethod
     def answer(cls, completion: Completion, asked: Traced) -> Passage:
-        """An answer about a text; its sentences lead to where that comes from."""
+        """An answer about a text; its sentences lead to where that comes from.
+
+        Sentences taken out of what a model wrote are no extract of the document.
+        """
         found = tuple(
             replace(
                 sentence,
@@ -42,7 +45,8 @@ class Passage:
             )
             for sentence in completion.sentences
         )
-        return cls(completion.text, found, completion.method)
+        own = completion.method != Method.EXTRACTED or asked.is_own
+        return cls(completion.text, found, completion.method if own else Method.REPAIRED.value)
 
     @classmethod
     def of(cls, text: Traced) -> Passage:
@@ -94,6 +98,11 @@ class Traced:
     def is_verbatim(self) -> bool:
         """Whether it is a stretch of the document."""
         return all(passage.verbatim for passage in self.passages)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether all of it is made of the document's own sentences."""
+        return all(passage.method == Method.EXTRACTED for passage in self.passages)
 
     @cached_property
     def n_words(self) -> int:

@@ -12,6 +12,7 @@ from cpullm.merge import Merging
 from cpullm.options import Options
 from cpullm.plan import Budget, Plan
 from cpullm.records import Chunk, Completion, Level, Origin, Prompt, Request, Sentence, Summary
+from cpullm.splitters import sentences as spans
 from cpullm.tasks import Task, TaskPrompts
 from cpullm.tree import LEVELS
 
@@ -83,9 +84,9 @@ def ran(plan: Plan, answer: Answer) -> tuple[list[Summary], list[list[Request]]]
 
 
 def _completion(request: Request, given: str | tuple[str, str], job: Job) -> Completion:
-    """One sentence, borne out by all of the request's text."""
+    """Each sentence borne out by all of the request's text."""
     text, reason = given if isinstance(given, tuple) else (given, "stop")
-    sentences = (Sentence(0, len(text), 0.5, (Origin(0, 0, len(request.text)),)),)
+    sentences = tuple(Sentence(*span, 0.5, (Origin(0, 0, len(request.text)),)) for span in spans(text))
     guarded = text and job.way(request.task) is not Way.PLAIN
     error = None if text else "no answer"
     return Completion(request.id, 0, text, reason, 1, 1, 0.0, "here:1", error, sentences=sentences if guarded else ())
@@ -148,6 +149,13 @@ class TestTree:
         summaries, _ = ran(book(TWO_PARTS), lambda request: "w1 a" if request.head == "S" else "nobody said so")
         assert summaries[0].sentences[0].support < 0.1
         assert summaries[3].sentences[0].support == 0.5  # of a window the executor has said it
+
+    def test_a_sentence_of_a_merge_that_goes_is_told(self) -> None:
+        plan = book([[["Ann sold the old boat to Bob."], ["Bob wept by the river."]]])
+        merge = "Ann sold the old boat. Nobody ever said so."
+        (summary, *_), _ = ran(plan, lambda request: request.text if request.head == "S" else merge)
+        assert (summary.summary, summary.method) == ("Ann sold the old boat.", "repaired")
+        assert summary.reasons == ("unsupported",)
 
     def test_a_chapter_without_summary_is_missed_above_and_the_rest_is_merged(self) -> None:
         summaries, _ = ran(book(TWO_PARTS), lambda request: "" if request.text == "w3 c" else "fine")

@@ -34,6 +34,13 @@ def test_an_answer_about_answers_leads_through_them_to_the_document() -> None:
     assert of_second.sentences[0].sources == (Origin(7, 109, 120),)
 
 
+def test_what_is_taken_out_of_a_models_answer_is_no_extract() -> None:
+    taken = _answer("A.", (0, 2), method="extracted")
+    for method, shown in (("generated", "repaired"), ("repaired", "repaired"), ("extracted", "extracted")):
+        asked = Traced((Passage.answer(_answer("A.", (0, 8), method=method), WINDOW),))
+        assert Passage.answer(taken, asked).method == shown
+
+
 def test_joined_passages_are_of_the_method_that_all_have() -> None:
     own, mended = (Passage.answer(_answer("A.", (0, 8), method=name), WINDOW) for name in ("extracted", "repaired"))
     assert Passage.of(Traced((own, own))).method == "extracted"
