@@ -28,9 +28,13 @@ UNSUPPORTED = "unsupported"
 
 # What comes before an answer: “Sure! Here is a concise summary of the text:”
 _PREAMBLE = regex.compile(
-    r"\A[\W_]*(?:(?:sure|certainly|of course|okay|ok|here(?:['’]s| is| are)|summary|answer)\b[^.!?:\n]*[.!:]\s*)+",
+    r"\A[\W_]*(?:(?:(?:sure|certainly|of course|okay|ok)[!.,:]|"
+    r"(?:here(?:['’]s| is| are)|summary|answer)\b[^.!?:\n]*(?:[.!:][*_]*|\n))\s*)+",
     regex.IGNORECASE,
 )
+_WORDLESS = regex.compile(r"(?m)^[^\p{L}\p{N}\n]+$")  # a rule between paragraphs
+_NUMBERED = regex.compile(r"(?m)^[^\S\n]*(\d{1,2})[.)][^\S\n]+")
+_BULLET = regex.compile(r"(?m)^[^\S\n]*(?=[-*•–][^\S\n])")
 _ABOUT = regex.compile(
     r"\b(?:as an ai|language model|i(?:['’]m| am) (?:sorry|unable)|i can(?:no|['’])t|let me know|"
     r"(?:the|this|these|following|above|provided|given) "
@@ -80,8 +84,9 @@ def again(sampling: Sampling) -> Sampling:
 def check(answer: str, finish_reason: str, prompt: str, source: Source) -> Checked:
     """The answer's sentences against the text they are about; `prompt` is the wording round that."""
     body = _PREAMBLE.sub("", answer)
-    found = [body[start:end] for start, end in sentences(body)]
     reasons = Counter({ABOUT: int(len(body) < len(answer))})
+    body = _itemized(body)
+    found = [body[start:end] for start, end in sentences(body)]
     n_words = len(words(body))
     whole = _whole_answer_fault(body, found, source)
     if whole is not None:
@@ -109,6 +114,16 @@ def check(answer: str, finish_reason: str, prompt: str, source: Source) -> Check
         told = [reason for reason in told if reason != UNSUPPORTED]
         told.append(f"{UNSUPPORTED}: {', '.join(dict.fromkeys(invented))}")
     return Checked(tuple(kept), tuple(told), n_words)
+
+
+def _itemized(answer: str) -> str:
+    """The answer with each item of a list by itself; numbers that only count items say nothing about the text."""
+    answer = _WORDLESS.sub("", answer)
+    numbers = [int(number) for number in _NUMBERED.findall(answer)]
+    if len(numbers) > 1 and numbers == list(range(1, len(numbers) + 1)):
+        answer = _NUMBERED.sub("- ", answer)
+    apart: str = _BULLET.sub("\n\n", answer)
+    return apart
 
 
 def _whole_answer_fault(body: str, found: Sequence[str], source: Source) -> str | None:

@@ -46,7 +46,7 @@ class Mender:
         if way is Way.PLAIN:
             return _plain(raw)
         if raw.finish_reason == FinishReason.ERROR:
-            return raw
+            return self._first_try(request, raw)
         started = time.perf_counter()
         done = _extracted(request, way, raw) if way is Way.GUIDED else self._guarded(request, raw)
         taken = time.perf_counter() - started
@@ -54,6 +54,11 @@ class Mender:
             self._drafts[request.id].seconds += taken
             return None
         return replace(done, guard_seconds=done.guard_seconds + taken)
+
+    def _first_try(self, request: Request, failed: Completion) -> Completion:
+        """What is shown where the engine failed at a request: the first answer mended, if there was one."""
+        draft = self._drafts.pop(request.id, None)
+        return failed if draft is None else _mended(request, draft.completion, draft.checked, draft.source)
 
     def _guarded(self, request: Request, raw: Completion) -> Completion | None:
         draft = self._drafts.pop(request.id, None)
@@ -64,10 +69,11 @@ class Mender:
                 self._drafts[request.id] = _Draft(source, raw, checked, 0.0)
                 return None
             return _mended(request, raw, checked, source)
-        better = max(draft.checked, checked, key=lambda one: (one.n_kept, -len(one.reasons)))
+        tries = [(draft.checked, draft.completion), (checked, raw)]
+        better, answer = max(tries, key=lambda one: (one[0].n_kept, -len(one[0].reasons)))
         reasons = tuple(dict.fromkeys([*draft.checked.reasons, *checked.reasons]))
         both = replace(
-            raw,
+            answer,
             completion_tokens=raw.completion_tokens + draft.completion.completion_tokens,
             seconds=raw.seconds + draft.completion.seconds,
             guard_seconds=draft.seconds,

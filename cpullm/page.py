@@ -31,7 +31,8 @@ def page(result: Result) -> str:
         path = _path(rows[0], count)
         for depth, title in enumerate(path):
             if path[: depth + 1] != shown[: depth + 1] or depth + 1 == len(path):
-                lines += [f"{'#' * min(depth + 2, 6)} {_heading(title)}{names.anchor(rows[0])}", ""]
+                anchor = names.anchor(rows[0]) if depth + 1 == len(path) else ""
+                lines += [f"{'#' * min(depth + 2, 6)} {_heading(title)}{anchor}", ""]
         shown = path
         for row in rows:
             label = [f"**{_escape(row.task)}**", ""] if len(rows) > 1 else []
@@ -63,10 +64,12 @@ def _by(result: Result) -> list[str]:
     run = result.run
     model = run["model"]["name"] or run["model"]["file"]
     methods = {summary.method for summary in result.summaries if summary.sentences}
+    plain = {summary.task: None for summary in result.summaries if summary.summary and not summary.sentences}
     of = {
         (): f"By {model}, a language model: check before use.",
         (Method.EXTRACTED.value,): "Sentences of the text itself, with the places where they stand.",
     }
+    others = f" By {model}, as it gave them: {', '.join(map(_escape, plain))}." if methods and plain else ""
     mixed = (
         f"By {model}, a language model. Each sentence was held against the text: the numbers lead to what supports it, "
         "and how well, from 0 to 1. What the text does not bear out was taken out, and its own sentences put in its "
@@ -75,7 +78,7 @@ def _by(result: Result) -> list[str]:
     limited = run.get("limit") is not None and run["limit"] == run["chunks"]
     units = "unit" if limited and run["limit"] == 1 else f"{run.get('limit')} units"
     first = [f"The first {units} only.", ""] if limited else []
-    return [*first, of.get(tuple(methods), mixed)]
+    return [*first, of.get(tuple(methods), mixed) + others]
 
 
 def _body(summary: Summary) -> list[str]:

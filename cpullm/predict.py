@@ -195,7 +195,10 @@ def _update(state: _State) -> list[Request]:
     assert asked.update_overhead_tokens is not None and asked.merge_overhead_tokens is not None
     first = asked.merge_overhead_tokens if state.under else asked.overhead_tokens
     overhead = asked.update_overhead_tokens if state.so_far else first
-    request = _request(asked, f"update/{asked.task}/{state.unit}/{len(left)}", piece + state.so_far, overhead)
+    # The first window is the same text for all tasks that begin alike.
+    is_shared = not state.so_far and not state.under
+    name = f"{asked.head}/{state.unit}/0" if is_shared else f"update/{asked.task}/{state.unit}/{len(left)}"
+    request = _request(asked, name, piece + state.so_far, overhead)
     state.so_far = asked.max_tokens
     state.texts = left
     if not left:

@@ -201,8 +201,8 @@ class Completion:
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Completion:
         """From its plain fields, as JSON and Spark have them."""
-        sentences = tuple(Sentence.of(sentence) for sentence in found.get("sentences", ()))
-        return cls(**{**found, "reasons": tuple(found.get("reasons", ())), "sentences": sentences})
+        sentences = tuple(Sentence.of(sentence) for sentence in found["sentences"])
+        return cls(**{**found, "reasons": tuple(found["reasons"]), "sentences": sentences})
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,11 @@ def prepare(
         setting=setting,
     )
     ways = {task.name: _way(strategy, options) for task in found if task.guards}
+    if prompt is not None and not any(way.asks for way in ways.values()):
+        raise OptionError(
+            f"the prompt {prompt} is for a model, and the strategy {strategy} asks none: give strategy "
+            f"{STRATEGIES[0]} too, or leave the prompt out."
+        )
     job, date = Job(engine, samplings, options.group_seconds, ways), tuned.date if tuned else None
     return plan.Plan(chunks, left_out, windows, asked, budget, resolved, job, options, window_tokens, date, strategy)
 

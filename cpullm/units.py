@@ -19,7 +19,8 @@ _CLOSE = 1.2  # of the words wanted: as good as that many
 class State:
     """A unit and what is known of it. `texts` are its windows, or what the units under it say, until one is left.
 
-    `pending` are pieces that wait until the summary `so_far` can be brought up to date with them.
+    `pending` are pieces that wait until the summary `so_far` can be brought up to date with them; `told_below` is what
+    was found in the answers about the units under it.
     """
 
     node: Node
@@ -30,6 +31,7 @@ class State:
     pending: list[Traced] = field(default_factory=list)
     so_far: list[Traced] = field(default_factory=list)
     completions: list[Completion] = field(default_factory=list)
+    told_below: tuple[str, ...] = ()
     n_texts: int = 0
     merges: int = 0
     missing: int = 0
@@ -44,6 +46,12 @@ class State:
     def wanted(self) -> int:
         """How many words its summary shall have; 0: what the model gives."""
         return self.words or (WORDS[self.node.level] if self.way.extracts else 0)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What was found in the answers it is made of: about it, or, if there are none, about the units under it."""
+        own = (reason for completion in self.completions for reason in completion.reasons)
+        return tuple(dict.fromkeys(own if self.completions else self.told_below))
 
     @property
     def is_short(self) -> bool:
@@ -86,6 +94,7 @@ class State:
         """Begin with what the units under it say."""
         said = [Traced((child.whole,)) for child in children if child.texts]
         self.missing = len(children) - len(said)
+        self.told_below = tuple(reason for child in children for reason in child.reasons)
         self.begin(said)
 
     @property
@@ -125,7 +134,7 @@ class State:
             seconds=round(sum((completion.seconds for completion in done), 0.0), 3),
             error=self.error or self._failed(),
             method=_method(passage.method for passage in left.passages),
-            reasons=tuple(dict.fromkeys(reason for completion in done for reason in completion.reasons)),
+            reasons=self.reasons,
             sentences=left.sentences if self.way is not Way.PLAIN else (),
         )
 

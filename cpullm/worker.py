@@ -157,7 +157,8 @@ def _generated(requests: Sequence[Request], job: Job, loaded: _Loaded | None) ->
             continue
         again = _sequence(request, guards.again(job.samplings[request.task]), loaded.model)
         asked[again] = request
-        assert loaded.engine.add(again), "the same prompt had room"
+        has_room = loaded.engine.add(again)
+        assert has_room, "the same prompt had room"
 
 
 def exactly_once(requests: Iterable[Request], completions: Iterable[Completion]) -> Iterator[Completion]:

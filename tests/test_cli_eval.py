@@ -179,10 +179,12 @@ def test_judged_summaries_give_the_area_of_support_beside_overlap(
     ("given", "complaint"),
     [
         (["--system", "best"], "no system is called 'best'"),
-        (["--words", "4"], "words must be 5 or more, got 4"),
+        (["--words", "4"], "words must be from 5 to 100000, got 4"),
+        (["--words", "100001"], "words must be from 5 to 100000, got 100001"),
         (["--limit", "0"], "limit must be a whole number of 1 or more, got 0"),
         (["--chart", "e.pdf"], "a chart is a .png or an .svg"),
         (["--json", "/proc/nowhere/e.json"], "Cannot write into /proc/nowhere"),
+        (["--json", "/proc"], "--json /proc is a folder"),
         (["missing.jsonl"], "missing.jsonl cannot be read"),
     ],
 )
@@ -193,6 +195,16 @@ def test_what_cannot_be_done_is_refused_before_any_work(
     printed = capsys.readouterr()
     assert complaint in printed.err and printed.err.count("\n") == 1
     assert printed.out == "" and asked == []
+
+
+@pytest.mark.parametrize("flag", ["--texts", "--answers"])
+def test_files_of_one_name_are_refused_where_one_would_overwrite_the_other(
+    rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = _write(tmp_path / "other" / "rows.jsonl", ROWS)
+    assert main(["eval", str(rows), str(other), "--system", "lead", flag, str(tmp_path / "out")]) == 1
+    assert "two files are called rows" in capsys.readouterr().err
 
 
 def test_outputs_of_a_system_that_is_run_here_too_are_refused(

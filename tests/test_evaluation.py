@@ -295,7 +295,7 @@ class TestReading:
         with pytest.raises(InputError, match="line 1: 'label' must be 1 for faithful or 0"):
             reading.read(_file(tmp_path, f'{{"document": "D.", "summary": "S.", "label": {label}}}'))
 
-    @pytest.mark.parametrize("score", ['"high"', "null", "NaN", "[1]"])
+    @pytest.mark.parametrize("score", ['"high"', "null", "NaN", "[1]", "1" + "0" * 400])
     def test_a_score_is_a_number(self, tmp_path: Path, score: str) -> None:
         with pytest.raises(InputError, match="line 1: 'score' must be a number"):
             reading.read(_file(tmp_path, f'{{"document": "D.", "summary": "S.", "score": {score}}}'))

@@ -82,6 +82,29 @@ def test_a_list_that_the_model_ended_needs_no_full_stops() -> None:
     assert _checked(answer).reasons == ()
 
 
+@pytest.mark.parametrize("mark", ["- ", "* ", "{}. ", " {}) "])
+def test_the_items_of_a_list_are_held_against_the_text_one_by_one(mark: str) -> None:
+    items = ["Abel Corrow kept the tide clock", "Captain Penhale stopped it", "the brig Patience struck upon the Sill"]
+    answer = "\n".join(mark.format(i) + item for i, item in enumerate(items, 1))
+    checked = _checked(answer)
+    assert checked.reasons == ("unsupported: Captain Penhale",)
+    assert [sentence[2:] for sentence in checked.sentences] == [items[0], items[2]]
+
+
+def test_a_rule_between_paragraphs_is_no_fault() -> None:
+    assert _checked(GOOD.replace(". ", ".\n\n---\n\n")).reasons == ()
+
+
+def test_a_number_at_the_start_of_a_line_that_counts_no_items_is_the_answers_own() -> None:
+    assert "unsupported: 15" in _checked(f"15. March the brig came in.\n{GOOD}").reasons[0]
+
+
+@pytest.mark.parametrize("before", ["## Summary\n\n", "**Summary:** ", "Certainly, ", "Of course! Here is one:\n"])
+def test_what_comes_before_an_answer_goes_and_the_answer_stays(before: str) -> None:
+    checked = _checked(before + GOOD.replace("Abel", "Mr. Abel"))
+    assert checked.reasons == ("about the task",) and checked.sentences[0].startswith("Mr. Abel")
+
+
 def test_what_the_text_itself_speaks_of_is_not_about_the_task() -> None:
     source = Source("The text above the door says: no entry. " + TEXT)
     assert guards.check("The text above the door says no entry.", "stop", PROMPT, source).reasons == ()

@@ -69,6 +69,13 @@ def test_both_tries_are_counted_and_told() -> None:
     assert shown.reasons == ("unsupported: Captain Penhale",) and shown.guard_seconds > 0
 
 
+def test_how_the_better_answer_ended_is_told() -> None:
+    mender = _mender()
+    assert mender.take(REQUEST, _raw(f"{GOOD} {BAD}", "length")) is None
+    shown = mender.take(REQUEST, _raw(BAD, "loop"))
+    assert shown is not None and shown.finish_reason == "length" and shown.completion_tokens == 60
+
+
 def test_what_had_to_go_is_filled_up_with_the_texts_own_sentences_in_its_order() -> None:
     shown = _shown(*[f"The Commissioners stopped the clock. {BAD} {BAD} {BAD}"] * 2)
     assert (shown.method, shown.text.endswith("The Commissioners stopped the clock.")) == ("repaired", True)
@@ -90,6 +97,13 @@ def test_an_answer_that_was_only_cut_is_trimmed_and_not_asked_for_again() -> Non
 
 def test_an_answer_longer_than_wanted_ends_after_its_first_sentences() -> None:
     assert _shown(GOOD, request=replace(REQUEST, words=9)).text == GOOD.partition(". ")[0] + "."
+
+
+def test_where_the_second_try_fails_the_first_is_mended() -> None:
+    mender, failed = _mender(), replace(_raw(""), finish_reason="error", error="no room")
+    assert mender.take(REQUEST, _raw(f"{GOOD} {BAD}")) is None
+    shown = mender.take(REQUEST, failed)
+    assert shown is not None and shown.text.startswith(GOOD) and shown.error is None
 
 
 def test_a_failed_request_stays_an_error() -> None:

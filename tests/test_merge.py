@@ -1,6 +1,7 @@
 """Level by level, with answers made up by the tests instead of a model."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,17 @@ class TestTree:
         (summary, *_), _ = ran(plan, lambda request: request.text if request.head == "S" else merge)
         assert (summary.summary, summary.method) == ("Ann sold the old boat.", "repaired")
         assert summary.reasons == ("unsupported",)
+
+    def test_what_was_found_in_the_chapters_is_told_of_a_part_that_is_they_joined(self) -> None:
+        plan = book([[["w1 a"], ["w2 b"]]], words=9)
+
+        def run(requests: Sequence[Request], job: Job, **_: object) -> Iterator[Completion]:
+            for request in requests:
+                done = _completion(request, "short", job)
+                yield replace(done, method="repaired", reasons=("loop",)) if request.text == "w1 a" else done
+
+        (book_row, *_), levels = Merging(plan, WordVocabulary(), run, progress=False).all()  # type: ignore[arg-type]
+        assert (len(levels), book_row.method, book_row.reasons) == (1, "repaired", ("loop",))
 
     def test_a_chapter_without_summary_is_missed_above_and_the_rest_is_merged(self) -> None:
         summaries, _ = ran(book(TWO_PARTS), lambda request: "" if request.text == "w3 c" else "fine")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cpullm import predict
@@ -87,6 +87,13 @@ def merged(plan: Plan) -> list[tuple[int, int, int]]:
 
 
 class TestJob:
+    @example(
+        windows=[[1, 1, 1], [1, 1, 9, 40]],
+        parts=[1] * 6,
+        tasks=[SUMMARIZE, MOOD],
+        text_tokens=54,
+        strategy="incremental",
+    )
     @given(
         windows=st.lists(st.lists(st.integers(1, 40), max_size=12), min_size=1, max_size=6),
         parts=st.lists(st.integers(1, 3), min_size=6, max_size=6).map(sorted),

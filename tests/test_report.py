@@ -137,6 +137,16 @@ class TestSources:
         assert "A short one.¹" in shown and "*Where it stands, in characters: ¹ 100–109*" in shown
         assert "Sentences of the text itself" in shown
 
+    def test_what_the_model_wrote_beside_an_extract_is_not_called_the_texts_own(self) -> None:
+        title = replace(PLAIN, index=3, start=100, task="my_title")
+        shown = page(_result(_traced("extracted"), title))
+        assert "Sentences of the text itself" in shown and "By tiny, as it gave them: my\\_title." in shown
+
+    def test_a_place_has_one_anchor_though_several_headings_stand_above_it(self) -> None:
+        book = _traced("extracted", level="book")
+        shown = page(_result(book, replace(_traced("extracted"), levels=("PART ONE",))))
+        assert shown.count('<a id="unit-0-3">') == 1 and '## I <a id="unit-0-3">' in shown
+
     def test_a_sentence_of_the_model_says_how_well_it_is_supported_by_which_words(self) -> None:
         result = _result(_traced("repaired", support=0.61, reasons=("loop",)))
         result.chunks = [CHAPTER]

@@ -51,6 +51,12 @@ class TestKeep:
         store.keep([A], [_completion(A, text)])
         assert store.answers()[A.id].text == text
 
+    def test_an_answer_without_its_sources_is_none(self, store: Store) -> None:
+        store.keep([A], [_completion(A)])
+        (path,) = Path(store.uri).glob("*.jsonl")
+        path.write_text(path.read_text("utf-8").replace('"sentences"', '"phrases"'), "utf-8")
+        assert store.answers() == {}
+
     def test_a_group_kept_twice_is_there_once(self, store: Store) -> None:
         for _ in range(2):
             store.keep([A, B], [_completion(A), _completion(B)])

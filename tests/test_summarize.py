@@ -6,6 +6,7 @@ Most tests count tokens with the starter's vocabulary and let a scripted run ans
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -389,6 +390,23 @@ class TestTasks:
         with pytest.raises(OptionError, match=said):
             run_tasks(book, ["summarize", task])
         assert run.calls == []
+
+    @pytest.mark.parametrize(("strategy", "is_asked"), [("coverage", False), ("lexrank", False), ("guided", True)])
+    def test_a_prompt_that_no_model_would_get_is_refused(
+        self, starter: Path, tmp_path: Path, strategy: str, is_asked: bool
+    ) -> None:
+        (tmp_path / "mine.txt").write_text("{text} Sum it up.", "utf-8")
+        chunk = Chunk("a", 0, (), "I", "body", 1, 0, 2, "So")
+        refused = nullcontext() if is_asked else pytest.raises(OptionError, match=f"strategy {strategy} asks none")
+        with refused:
+            prepare(
+                [chunk],
+                tasks=["summarize", "title"],
+                model=starter,
+                options=Options(strategy=strategy),
+                prompt=tmp_path / "mine.txt",
+                progress=False,
+            )
 
     def test_loops_are_counted_apart_from_cut_answers(
         self, run_tasks: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, book: Path

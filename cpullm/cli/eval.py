@@ -136,11 +136,19 @@ def _with_outputs(evaluation: Any, path: Path) -> Any:
 
 def _check_places(arguments: argparse.Namespace) -> None:
     """Refuse a place that cannot be written to before the work."""
+    from cpullm.errors import OptionError
     from cpullm.evaluation import chart
     from cpullm.report import check_folder
 
     if arguments.chart:
         chart.check(arguments.chart)
+    for flag, path in (("--json", arguments.json), ("--chart", arguments.chart)):
+        if path and path.is_dir():
+            raise OptionError(f"{flag} {path} is a folder; name a file.")
+    stems = [path.stem for path in arguments.files]
+    if (arguments.texts or arguments.answers) and len(set(stems)) < len(stems):
+        twice = max(stems, key=stems.count)
+        raise OptionError(f"two files are called {twice}, and --texts and --answers go by names; rename one.")
     for folder in (arguments.texts, *(path.parent for path in (arguments.json, arguments.chart) if path)):
         if folder:
             check_folder(folder)

@@ -14,6 +14,7 @@ from cpullm.evaluation import bootstrap, judging, rouge, scoring, systems
 from cpullm.evaluation.reading import Case, Judged
 from cpullm.evaluation.systems import Output, Setup
 from cpullm.facts import installed_version
+from cpullm.options import Options
 from cpullm.words import words
 
 LEAST_WORDS = 5  # no strategy takes fewer
@@ -50,8 +51,7 @@ class Evaluation:
     def check(self) -> None:
         """Raise CpullmError for what would stop it later."""
         systems.check(self.systems)
-        if self.n_words is not None and self.n_words < LEAST_WORDS:
-            raise OptionError(f"words must be {LEAST_WORDS} or more, got {self.n_words}.")
+        Options(words=self.n_words)  # its range is the option's
         if self.cases:
             rouge.check_installed()
         if self.cases and not (self.systems or self.outputs):

@@ -156,9 +156,13 @@ def _judgement(row: Row, name: str) -> float:
     value = row.values.get(name)
     if name == "label" and value not in (0, 1):
         raise row.refused(f"'label' must be 1 for faithful or 0, got {_shown(value)}")
-    if isinstance(value, str) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    try:
+        number = float(value) if isinstance(value, (int, float)) else math.nan
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf
+    if not math.isfinite(number):
         raise row.refused(f"{name!r} must be a number, got {_shown(value)}")
-    return float(value)
+    return number
 
 
 def _shown(value: Any) -> str:

@@ -45,7 +45,7 @@ def reworded(task: Task, path: Path) -> Task:
     """The task with the wordings of a file: `ask` and, if it is an .ini file, `merge` and `update` under [task]."""
     text = _read("prompt", path)
     try:
-        if path.suffix != ".ini":
+        if path.suffix.lower() != ".ini":
             return replace(task, ask=text.strip())
         found = _section(text)
         for key in found:
