@@ -111,6 +111,10 @@ class Job:
         """How the task's answers come about."""
         return self.ways.get(task, Way.PLAIN)
 
+    def asks(self, task: str, max_tokens: int) -> bool:
+        """Whether the model is asked for the task's answer; one of 0 tokens is made without it."""
+        return self.way(task).asks and max_tokens > 0
+
     @property
     def needs_engine(self) -> bool:
         """Whether any task asks the model."""

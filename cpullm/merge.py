@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from cpullm.engine.llama import LlamaModel
 
 
+_NONE = Prompt("", "")  # what no model is asked
+
+
 class Run(Protocol):
     """What answers requests: this process (`cpullm.worker.run`), or Spark's executors (`cpullm.spark.run`)."""
 
@@ -124,7 +127,8 @@ class Merging:
         """The state's texts in as few parts as fit a prompt; those of two or more texts are to be asked about."""
         if state.is_short:
             return None
-        room = self._plan.budget.text_tokens if state.way.asks else sys.maxsize
+        # Sentences of the text are chosen among by the words they cover, all at once; a model has said what it could.
+        room = sys.maxsize if state.way.extracts else self._plan.budget.text_tokens
         packed = self._packed(state.texts, room)
         joined = [text for text in packed if len(text.passages) > 1]
         if not joined:
@@ -133,7 +137,7 @@ class Merging:
             return None
         state.texts = packed
         assert state.asked.merge is not None
-        return _Question(state, state.asked.merge, joined)
+        return _Question(state, _NONE if state.way.extracts else state.asked.merge, joined)
 
     def _updated(self, state: State) -> _Question | None:
         """The summary so far and the piece that comes next; the first piece alone."""
@@ -199,11 +203,10 @@ class Merging:
 
     def _request(self, question: _Question, text: str, n_words: int) -> Request:
         prompt, asked, job = question.prompt, question.state.asked, self._plan.job
+        max_tokens = 0 if prompt is _NONE else asked.max_tokens
         n_tokens = self._overhead(prompt) + self._count(text)
-        request_id = plan.request_id(job, asked.task.name, prompt, asked.max_tokens, text, n_words)
-        return Request(
-            request_id, 0, asked.task.name, prompt.head, text, prompt.tail, n_tokens, asked.max_tokens, n_words
-        )
+        request_id = plan.request_id(job, asked.task.name, prompt, max_tokens, text, n_words)
+        return Request(request_id, 0, asked.task.name, prompt.head, text, prompt.tail, n_tokens, max_tokens, n_words)
 
     def _take(self, question: _Question, completions: Sequence[Completion]) -> None:
         """A level's completions to their unit, each as a passage that leads to the documents."""

@@ -160,7 +160,7 @@ def request_id(job: Job, task: str, prompt: Prompt, max_tokens: int, text: str, 
     setting, way = job.engine.setting, job.way(task)
     kernels = repr((setting.kv_type, setting.flash_attn, setting.repack))
     model = (job.engine.model_sha256, kernels, prompt.head, prompt.tail, repr(job.samplings[task]), str(max_tokens))
-    parts = (*(model if way.asks else ()), way.value, str(n_words), text)
+    parts = (*(model if job.asks(task, max_tokens) else ()), way.value, str(n_words), text)
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "replace")

@@ -18,8 +18,6 @@ from cpullm.rates import Part, Rates
 from cpullm.records import Request
 from cpullm.tasks import TaskPrompts
 
-_WORD_TOKENS = 2  # of a word at most, about
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -27,7 +25,7 @@ class Asked:
 
     `merge_overhead_tokens` is the same of the prompt that merges answers, None if they are not merged, and
     `update_overhead_tokens` of the one that brings a summary up to date, None if none is. `tries` is how often an
-    answer is asked for; `extract_tokens` how long a summary of the text's own sentences is, 0 if it is the model's.
+    answer is asked for; `extracts` whether it only guides the choice of the text's own sentences, and is not merged.
     Prompts of equal `head` begin alike, so that a text behind them is prefilled once for all such tasks in a group.
     """
 
@@ -39,7 +37,7 @@ class Asked:
     merge_overhead_tokens: int | None = None
     update_overhead_tokens: int | None = None
     tries: int = 1
-    extract_tokens: int = 0
+    extracts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,6 @@ def _asks(prepared: plan.Plan, prompts: TaskPrompts) -> bool:
 def _asked(prepared: plan.Plan, prompts: TaskPrompts, vocabulary: Vocabulary) -> Asked:
     ask, merge, update = prompts.ask, prompts.merge, prompts.update
     name, way = prompts.task.name, prepared.job.way(prompts.task.name)
-    n_words = prepared.options.words or max(tree.WORDS.values())
     return Asked(
         task=name,
         head=ask.head,
@@ -110,7 +107,7 @@ def _asked(prepared: plan.Plan, prompts: TaskPrompts, vocabulary: Vocabulary) ->
         if update is not None and prepared.is_incremental(name)
         else None,
         tries=1 + (way is Way.GUARDED),
-        extract_tokens=_WORD_TOKENS * n_words if way.extracts else 0,
+        extracts=way.extracts,
     )
 
 
@@ -138,7 +135,7 @@ def levels(
         for state in states:
             below = [done[unit, state.asked.task] for unit in state.under if (unit, state.asked.task) in done]
             if state.under:
-                state.texts = [sum(one.texts) for one in below]
+                state.texts = [sum(one.texts) for one in below if one.texts]
             if state.under and state.asked.update_overhead_tokens is not None:
                 packed = plan.pack_texts([(n, n) for n in state.texts], piece_tokens or text_tokens)
                 state.texts = [_joined(part) for part in packed]
@@ -174,7 +171,7 @@ def _first(state: _State, text_tokens: int) -> list[Request]:
     requests = [
         _request(asked, name, tokens, asked.overhead_tokens) for name, tokens in zip(names, state.texts, strict=True)
     ]
-    state.texts = [asked.extract_tokens // n] * n if asked.extract_tokens else [asked.max_tokens] * n
+    state.texts = [asked.max_tokens] * n
     return requests
 
 
@@ -208,15 +205,14 @@ def _update(state: _State) -> list[Request]:
 
 def _merges(state: _State, text_tokens: int) -> list[Request]:
     """The state's next merges; its texts become their answers, a text without neighbour waits as it is."""
-    overhead, extract = state.asked.merge_overhead_tokens, state.asked.extract_tokens
-    if overhead is None or len(state.texts) < 2 or (extract and sum(state.texts) <= extract):
+    overhead = state.asked.merge_overhead_tokens
+    if overhead is None or len(state.texts) < 2 or state.asked.extracts:
         return []
     parts = plan.pack_texts([(n, n) for n in state.texts], text_tokens)
     merged = [_joined(part) for part in parts if len(part) > 1]
     if not merged:  # answers too long to be merged: the run says so
         return []
-    answer = extract // len(parts) if extract else state.asked.max_tokens
-    state.texts = [answer if len(part) > 1 else part[0] for part in parts]
+    state.texts = [state.asked.max_tokens if len(part) > 1 else part[0] for part in parts]
     name = f"merge/{state.asked.task}/{state.unit}"
     return [_request(state.asked, f"{name}/{i}", n, overhead) for i, n in enumerate(merged)]
 

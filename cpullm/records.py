@@ -116,7 +116,8 @@ class Request:
     """One question to the model: `head`, then `text` as plain data, then `tail`. The id is its content's hash.
 
     `task` names the sampling in the Job. Requests of equal head and text share their prefill if they meet in a group.
-    `words` is how long an answer made of the text's own sentences may get, about; 0: as long as the model's.
+    With `max_tokens` 0 no model is asked. `words` is how long an answer made of the text's own sentences may get,
+    about; 0: as long as the model's.
     """
 
     id: str

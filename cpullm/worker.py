@@ -91,7 +91,7 @@ def run(
     watch = watch or Watch()
     for _, members in groupby(requests, key=lambda request: request.group_id):
         group, completions, clock = list(members), [], Clock()
-        for completion in _answered(group, job, _engine_for(job.engine) if job.needs_engine else None):
+        for completion in _answered(group, job, _needed(group, job)):
             completions.append(completion)
             watch.progress(1, completion.prompt_tokens + completion.completion_tokens)
             yield completion
@@ -111,8 +111,7 @@ def answer(requests: Sequence[Request], job: Job) -> Iterator[Completion]:
 
     MachineError, before it is loaded, if the engine does not fit into memory.
     """
-    load(job)
-    yield from _answered(requests, job, _loaded)
+    yield from _answered(requests, job, _needed(requests, job, check=True))
 
 
 @contextlib.contextmanager
@@ -135,13 +134,13 @@ def _answered(requests: Sequence[Request], job: Job, loaded: _Loaded | None) -> 
 def _without_engine(requests: Sequence[Request], job: Job) -> Iterator[Completion]:
     """The answers for which no model is asked."""
     for request in requests:
-        if not job.way(request.task).asks:
+        if not job.asks(request.task, request.max_tokens):
             yield mending.extracted(request, job.way(request.task), process_name(os.getpid()))
 
 
 def _generated(requests: Sequence[Request], job: Job, loaded: _Loaded | None) -> Iterator[Completion]:
     """The model's answers as they are to be shown; one that is not fit is asked for again while its text is at hand."""
-    left = [request for request in requests if job.way(request.task).asks]
+    left = [request for request in requests if job.asks(request.task, request.max_tokens)]
     if not left:
         return
     assert loaded is not None
@@ -214,6 +213,12 @@ def _cgroup_cpus(root: Path) -> int | None:
         return max(1, int(quota) // int(period)) if int(quota) > 0 else None
     except (OSError, ValueError):
         return None
+
+
+def _needed(requests: Sequence[Request], job: Job, *, check: bool = False) -> _Loaded | None:
+    """The engine, if any of the requests asks the model."""
+    asks = any(job.asks(request.task, request.max_tokens) for request in requests)
+    return _engine_for(job.engine, check=check) if asks else None
 
 
 def _engine_for(options: EngineOptions, *, check: bool = False) -> _Loaded:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cpullm import predict
 from cpullm.catalog import ResolvedModel
 from cpullm.job import EngineOptions, Job, Sampling, Setting, Way
 from cpullm.merge import Merging
@@ -189,6 +190,16 @@ class TestTree:
         _, levels = ran(plan, lambda request: " ".join(["word"] * 6))
         assert sorted(request.text for request in levels[0])[0] == "w1 a\nw2 b"
         assert [{request.words for request in level} for level in levels] == [{6}, {6}, {6}]
+
+
+class TestGuided:
+    def test_the_model_is_asked_about_windows_only(self) -> None:
+        plan = book([[["w1 a b", "w2 c d"], ["w3 e f"]], [["w4 g h"]]], way=Way.GUIDED, words=5)
+        summaries, levels = ran(plan, lambda request: request.text.split()[0] + " x y z")
+        assert {request.max_tokens for request in levels[0]} == {8} and len(levels[0]) == 4
+        assert {(request.max_tokens, request.head) for level in levels[1:] for request in level} == {(0, "")}
+        assert [level.requests for level in predict.job(plan, WordVocabulary())] == [4]
+        assert not any(summary.error for summary in summaries)
 
 
 class TestIncremental:

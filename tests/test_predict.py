@@ -101,6 +101,7 @@ class TestJob:
         text_tokens=st.integers(54, 90),
         strategy=st.sampled_from(["hierarchical", "incremental"]),
     )
+    @example([[], [], [], []], [1, 1, 1, 2, 2, 2], [SUMMARIZE], 54, "incremental")  # units of which nothing is left
     def test_levels_are_those_that_a_run_makes_of_longest_answers(
         self, windows: list[list[int]], parts: list[int], tasks: list[TaskPrompts], text_tokens: int, strategy: str
     ) -> None:

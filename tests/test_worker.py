@@ -134,6 +134,9 @@ class TestSummaries:
         monkeypatch.setattr(worker, "_load", None)
         job = replace(JOB, ways={"summarize": Way.COVERAGE})
         (completion,) = worker.run([replace(_request("a", text=self.TEXT), words=20)], job)
+        guided = replace(JOB, ways={"summarize": Way.GUIDED})
+        (merged,) = worker.run([replace(_request("a", text=self.TEXT), words=20, max_tokens=0)], guided)
+        assert merged.text == completion.text
         assert (completion.text, completion.method, completion.prompt_tokens) == (self.TEXT.strip(), "extracted", 0)
 
 
