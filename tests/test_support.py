@@ -206,6 +206,12 @@ class TestNames:
         assert unsupported("Swords clashed there.", party) == ("Swords",)
         assert unsupported("Swords clashed there.", party, "He had swords. Swords clashed there.") == ()
 
+    @pytest.mark.parametrize("name", ["Fiorelli", "Forda", "Marie"])
+    def test_a_name_with_another_vowel_at_its_end_is_another(self, name: str) -> None:
+        source = Source("In the city of Bern the painter Fiorello met Forde, Maria and a man from Iraq.")
+        assert unsupported(f"Then they met {name} there.", source) == (name,)
+        assert unsupported("Then they met the Iraqi there.", source) == ()
+
     def test_a_name_before_a_comma_is_no_verb(self) -> None:
         assert unsupported("Olga, a young woman, came late.", Source(PARTY)) == ("Olga",)
 

@@ -26,7 +26,7 @@ _NOUNS = 0.13  # from this share of capitals within sentences on, nouns have the
 _CASED = 0.005  # from this share on, a text has capitals at all
 _LONGEST = 20  # signs between two words that are looked at
 _ENGLISH = frozenset("the of and to in".split())
-_SUFFIXES = "ians ian eans ean ans an ns n s es ish ese ic ics ism ist ists ite ites esque i".split()
+_SUFFIXES = "ians ian eans ean ans an ns n s es ish ese ic ics ism ist ists ite ites esque".split()
 _ARTICLES = frozenset("a an the this these its his her their our my your".split())
 _AUXILIARIES = frozenset("is was has had and or will would can could may might do did".split())
 _OF_MANY = frozenset({"are", "were", "have"})
@@ -80,7 +80,7 @@ class Known:
         alone = (alone and self.cased and word not in TITLES) or word in _NAMES_TOO
         if word in (self.capitals if alone else self.index.places):
             return {word}
-        found = {form for key in self._keys(word) for form in self.by_key.get(key, ())}
+        found = {form for key in self._keys(word, asked=True) for form in self.by_key.get(key, ())}
         people = KIN.get(word)
         return found or {name for name in (people, word) if name in self.peoples}
 
@@ -100,8 +100,9 @@ class Known:
             if gap
         )
 
-    def _keys(self, word: str) -> Iterator[str]:
-        """What forms of one name have in common: Russia and Russians, Müller and Mueller."""
+    def _keys(self, word: str, *, asked: bool = False) -> Iterator[str]:
+        """What forms of one name have in common: Russia and Russians, Müller and Mueller. One that is asked for is
+        found under the keys of the source's."""
         yield word
         if len(word) > 2 and word.endswith("s"):
             yield word[:-1]
@@ -111,18 +112,22 @@ class Known:
                 continue
             yield part
             if self.english:
-                yield from _stripped(part)
+                yield from _stripped(part, asked)
             else:  # endings of one to three letters, as cases have them
                 least = 4 if part.isascii() else 3
                 yield from (part[:n] for n in range(max(least, len(part) - 2 - self.nouns), len(part)))
 
 
-def _stripped(word: str) -> Iterator[str]:
+def _stripped(word: str, asked: bool) -> Iterator[str]:
+    """The word without an ending. One of two words must have one: Fiorelli is not Fiorello, Russia is the Russians'."""
     for suffix in ("", *_SUFFIXES):
         if word.endswith(suffix):
             bare = word[: len(word) - len(suffix)].rstrip("aeiouy")
             if len(bare) >= 4:
-                yield bare + "-"
+                yield f"{bare}-{int(bool(suffix) != asked)}"
+                if asked and suffix:
+                    yield f"{bare}-1"
+    yield word[:-1] + "+i" if asked and word.endswith("i") else f"{word}+i"  # the Iraqis of Iraq
 
 
 def _tokens(text: str, words: list[Word]) -> list[_Token]:
