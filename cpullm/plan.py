@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from cpullm.catalog import ResolvedModel
 from cpullm.errors import OptionError
-from cpullm.job import Job
+from cpullm.job import Job, Way
 from cpullm.options import Options
 from cpullm.records import Chunk, Prompt, Request
 from cpullm.tasks import TaskPrompts
@@ -28,6 +28,7 @@ DECODE_COST = 3
 JOINT = "\n\n"  # between texts that are joined
 JOINT_TOKENS = 2
 _CTX_STEP = 256
+_RULES = 1  # of guards and extracts: another number whenever they make another answer of the same, so that none is kept
 GROUP_WIDTHS = 2  # requests in a group over those that an engine decodes together
 # Simulated with 1 to 256 engines, also ones of which some take 1.6 times as long: what is left is dealt out in rounds
 # of a group for each engine, at most three quarters of it, so that early ones find more to do (factoring, Hummel,
@@ -160,7 +161,8 @@ def request_id(job: Job, task: str, prompt: Prompt, max_tokens: int, text: str, 
     setting, way = job.engine.setting, job.way(task)
     kernels = repr((setting.kv_type, setting.flash_attn, setting.repack))
     model = (job.engine.model_sha256, kernels, prompt.head, prompt.tail, repr(job.samplings[task]), str(max_tokens))
-    parts = (*(model if job.asks(task, max_tokens) else ()), way.value, str(n_words), text)
+    rules = "" if way is Way.PLAIN else f"{way.value} {_RULES}"
+    parts = (*(model if job.asks(task, max_tokens) else ()), rules, str(n_words), text)
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "replace")
