@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -324,7 +324,7 @@ def test_a_disk_without_room(bundle: Bundle, tmp_path: Path, disk_bytes: int, n_
 
 
 @pytest.fixture
-def halfway(bundle: Bundle, tmp_path: Path) -> Callable[[int], int]:
+def halfway(bundle: Bundle, tmp_path: Path) -> Iterator[Callable[[int], int]]:
     """Sends the signal to an installation that has unpacked its files; its exit code."""
 
     def send(number: int) -> int:
@@ -334,7 +334,12 @@ def halfway(bundle: Bundle, tmp_path: Path) -> Callable[[int], int]:
         process.communicate(timeout=60)
         return process.returncode
 
-    return send
+    # Where the tests run behind `nohup` or `&`, children would ignore these, and a shell cannot undo that.
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    yield send
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @in_every_shell
