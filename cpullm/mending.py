@@ -14,10 +14,10 @@ from cpullm.job import Job, Way
 from cpullm.records import Completion, FinishReason, Method, Origin, Request, Sentence
 from cpullm.splitters import sentences, windows
 from cpullm.support import Source
+from cpullm.tree import CLOSE
 from cpullm.words import words
 
 _SAID = 0.6  # of a kept sentence's words in another one: it says the same, at more length
-_CLOSE = 1.2  # of the words wanted: as good as that many
 _FULL = 0.75  # of the words that were wanted: nothing is filled up
 _LONG_WORDS = 80  # of a sentence; longer ones are cut at a clause
 _USUAL_WORDS = 60  # of a summary of which nobody said how long it should be
@@ -155,7 +155,7 @@ def _first(parts: Sequence[_Part], n_words: int) -> list[_Part]:
     """The first of them, of about so many words."""
     found: list[_Part] = []
     for part in parts:
-        if found and sum(_n_words(one.text) for one in [*found, part]) > _CLOSE * n_words:
+        if found and sum(_n_words(one.text) for one in [*found, part]) > CLOSE * n_words:
             break
         found.append(part)
     return found

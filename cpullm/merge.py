@@ -7,7 +7,6 @@ more call of the same run, with the requests of all tasks and units together.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from cpullm.job import Job, Way
 from cpullm.progress import Bar
 from cpullm.provenance import Passage, Traced
 from cpullm.records import Chunk, Completion, Finished, Level, Prompt, Request, Summary
+from cpullm.splitters import estimated_tokens
 from cpullm.store import Store
 from cpullm.units import State, checked
 from cpullm.worker import Watch
@@ -89,8 +89,10 @@ class Merging:
         """Every unit's answers, a row for each task, and what each level was."""
         levels: list[Level] = []
         of = {(id(state.node), state.task): state for state in self._states}
-        for height in range(1 + max(state.node.height for state in self._states)):
-            states = [state for state in self._states if state.node.height == height]
+        by_height: dict[int, list[State]] = {}
+        for state in self._states:
+            by_height.setdefault(state.node.height, []).append(state)
+        for _, states in sorted(by_height.items()):
             for state in states:
                 if state.node.children:
                     state.begin_above([of[id(child), state.task] for child in state.node.children])
@@ -127,9 +129,10 @@ class Merging:
         """The state's texts in as few parts as fit a prompt; those of two or more texts are to be asked about."""
         if state.is_short:
             return None
-        # Sentences of the text are chosen among by the words they cover, all at once; a model has said what it could.
-        room = sys.maxsize if state.way.extracts else self._plan.budget.text_tokens
-        packed = self._packed(state.texts, room)
+        if state.way.extracts:  # chosen among by the words they cover, all at once: a model has said what it could
+            state.texts = [Traced(tuple(map(Passage.of, state.texts)), plan.JOINT)]
+            return _Question(state, _NONE, state.texts)
+        packed = self._packed(state.texts, self._plan.budget.text_tokens)
         joined = [text for text in packed if len(text.passages) > 1]
         if not joined:
             state.error = f"{len(packed)} answers are too long to be merged; raise window_tokens."
@@ -137,7 +140,7 @@ class Merging:
             return None
         state.texts = packed
         assert state.asked.merge is not None
-        return _Question(state, _NONE if state.way.extracts else state.asked.merge, joined)
+        return _Question(state, state.asked.merge, joined)
 
     def _updated(self, state: State) -> _Question | None:
         """The summary so far and the piece that comes next; the first piece alone."""
@@ -204,7 +207,8 @@ class Merging:
     def _request(self, question: _Question, text: str, n_words: int) -> Request:
         prompt, asked, job = question.prompt, question.state.asked, self._plan.job
         max_tokens = 0 if prompt is _NONE else asked.max_tokens
-        n_tokens = self._overhead(prompt) + self._count(text)
+        asks = job.asks(asked.task.name, max_tokens)
+        n_tokens = self._overhead(prompt) + self._count(text) if asks else estimated_tokens(text)
         request_id = plan.request_id(job, asked.task.name, prompt, max_tokens, text, n_words)
         return Request(request_id, 0, asked.task.name, prompt.head, text, prompt.tail, n_tokens, max_tokens, n_words)
 

@@ -9,6 +9,7 @@ from itertools import groupby
 from cpullm.records import Chunk
 
 CHAPTER, PART, BOOK = LEVELS = ("chapter", "part", "book")
+CLOSE = 1.2  # of the words wanted: as good as that many
 WORDS = {CHAPTER: 120, PART: 250, BOOK: 450}  # of a summary made of the text's own sentences: a book's fills a page
 
 

@@ -10,9 +10,7 @@ from cpullm.job import Way
 from cpullm.provenance import Passage, Traced
 from cpullm.records import Completion, FinishReason, Method, Summary
 from cpullm.tasks import TaskPrompts
-from cpullm.tree import WORDS, Node
-
-_CLOSE = 1.2  # of the words wanted: as good as that many
+from cpullm.tree import CLOSE, WORDS, Node
 
 
 @dataclass(slots=True)
@@ -58,13 +56,13 @@ class State:
         """Whether what there is needs no merging."""
         if self.asked.merge is None or len(self.texts) < 2:
             return True
-        return bool(self.wanted) and sum(text.n_words for text in self.texts) <= _CLOSE * self.wanted
+        return bool(self.wanted) and sum(text.n_words for text in self.texts) <= CLOSE * self.wanted
 
     def brings_nearer(self, n_answers: int) -> bool:
         """Whether so many answers in place of its texts come nearer to the words wanted, if any are."""
         total = sum(text.n_words for text in self.texts)
         merged = n_answers * total / len(self.texts)
-        return self.way.extracts or not self.wanted or abs(merged - self.wanted) <= abs(total - self.wanted)
+        return not self.wanted or abs(merged - self.wanted) <= abs(total - self.wanted)
 
     def begin(self, texts: Sequence[Traced]) -> None:
         """Take in what it is about."""
