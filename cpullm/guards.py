@@ -14,7 +14,7 @@ import regex
 from cpullm.job import Sampling
 from cpullm.records import FinishReason
 from cpullm.splitters import is_whole, sentences
-from cpullm.support import Source, unsupported
+from cpullm.support import Source, Support, unsupported
 from cpullm.words import words
 
 EMPTY = "empty"
@@ -52,17 +52,30 @@ LEAST_SUPPORT = 0.35  # of sentences against another text three in four have les
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """An answer's sentences that are fit to show, what was wrong with the others, and how many words it had."""
+class Fit:
+    """A sentence that is fit to show, and what of the text supports it."""
 
-    sentences: tuple[str, ...]
+    text: str
+    support: Support
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What of an answer is fit to show, what was wrong with the rest, and how many words it had."""
+
+    kept: tuple[Fit, ...]
     reasons: tuple[str, ...]
     n_words: int
 
     @property
+    def sentences(self) -> tuple[str, ...]:
+        """Those that are fit to show."""
+        return tuple(fit.text for fit in self.kept)
+
+    @property
     def wants_another(self) -> bool:
         """Whether another try may do better: what is only cut off at its end would be so again, if anything is left."""
-        return not self.sentences or any(reason != CUT for reason in self.reasons)
+        return not self.kept or any(reason != CUT for reason in self.reasons)
 
     @property
     def n_kept(self) -> int:
@@ -96,19 +109,19 @@ def check(answer: str, finish_reason: str, prompt: str, source: Source) -> Check
     found, n_cut = _trimmed(found, finish_reason)
     reasons[CUT] += n_cut
     invented: list[str] = []
-    kept: list[str] = []
+    kept: list[Fit] = []
     asked = _runs(words(prompt), _ECHO_WORDS) - _runs(source.words, _ECHO_WORDS)
     for sentence in found:
-        fault = _fault(sentence, kept, asked, source)
+        fault = _fault(sentence, [fit.text for fit in kept], asked, source)
         names = () if fault else unsupported(sentence, source, body)
         if fault:
             reasons[fault] += 1
         elif names:
             invented += names
-        elif source.support(sentence).score < LEAST_SUPPORT:
+        elif (support := source.support(sentence)).score < LEAST_SUPPORT:
             reasons[UNSUPPORTED] += 1
         else:
-            kept.append(sentence)
+            kept.append(Fit(sentence, support))
     told = [reason for reason, n in reasons.items() if n]
     if invented:
         told = [reason for reason in told if reason != UNSUPPORTED]

@@ -58,7 +58,7 @@ class Mender:
     def _first_try(self, request: Request, failed: Completion) -> Completion:
         """What is shown where the engine failed at a request: the first answer mended, if there was one."""
         draft = self._drafts.pop(request.id, None)
-        return failed if draft is None else _mended(request, draft.completion, draft.checked, draft.source)
+        return failed if draft is None else _mended(request, draft.completion, draft.checked)
 
     def _guarded(self, request: Request, raw: Completion) -> Completion | None:
         draft = self._drafts.pop(request.id, None)
@@ -68,7 +68,7 @@ class Mender:
             if checked.wants_another:
                 self._drafts[request.id] = _Draft(source, raw, checked, 0.0)
                 return None
-            return _mended(request, raw, checked, source)
+            return _mended(request, raw, checked)
         tries = [(draft.checked, draft.completion), (checked, raw)]
         better, answer = max(tries, key=lambda one: (one[0].n_kept, -len(one[0].reasons)))
         reasons = tuple(dict.fromkeys([*draft.checked.reasons, *checked.reasons]))
@@ -78,7 +78,7 @@ class Mender:
             seconds=raw.seconds + draft.completion.seconds,
             guard_seconds=draft.seconds,
         )
-        return replace(_mended(request, both, better, source), reasons=reasons)
+        return replace(_mended(request, both, better), reasons=reasons)
 
 
 def extracted(request: Request, way: Way, worker: str) -> Completion:
@@ -136,11 +136,9 @@ class _Part:
     spans: tuple[tuple[int, int], ...]
 
 
-def _mended(request: Request, raw: Completion, checked: guards.Checked, source: Source) -> Completion:
+def _mended(request: Request, raw: Completion, checked: guards.Checked) -> Completion:
     """What is fit, in its order, the text's own sentences filling up what had to go."""
-    kept = [
-        _Part(_line(text), found.score, found.spans) for text in checked.sentences for found in [source.support(text)]
-    ]
+    kept = [_Part(_line(fit.text), fit.support.score, fit.support.spans) for fit in checked.kept]
     if request.words:
         kept = _first(kept, request.words)
     wanted = min(request.words or checked.n_words, checked.n_words) or request.words or _USUAL_WORDS

@@ -13,6 +13,7 @@ from cpullm.job import Sampling, Setting
 from cpullm.tree import BOOK, LEVELS, WORDS
 
 KV_TYPES = ("f16", "q8_0")
+LEAST_WORDS = 5  # of a summary
 STRATEGIES = ("hierarchical", "incremental", "guided", "coverage", "lexrank")
 
 
@@ -38,7 +39,7 @@ class Options:
     words: int | None = _option(
         None, "about how long a summary is, in words: so many of the text's own sentences, and down to which length "
         f"answers are merged; by default {', '.join(f'{n} for a {level}' for level, n in WORDS.items())}, and all "
-        "answers are merged to one", low=5, high=100_000,
+        "answers are merged to one", low=LEAST_WORDS, high=100_000,
     )  # fmt: skip
     guards: bool = _option(
         True,

@@ -22,7 +22,7 @@ _Key = tuple[str, int]
 
 def page(result: Result) -> str:
     """The answers under their parts' and chapters' headings, named by task if there are several; faults are marked."""
-    units = [list(rows) for _, rows in groupby(result.summaries, key=_unit)]
+    units = [list(rows) for _, rows in groupby(result.summaries, key=lambda row: row.unit)]
     count = Counter(rows[0].document_id for rows in units if rows[0].level == CHAPTER)
     names = _Names(result, count)
     lines = [f"# {_title(result)}", "", *_by(result), ""]
@@ -38,10 +38,6 @@ def page(result: Result) -> str:
             label = [f"**{_escape(row.task)}**", ""] if len(rows) > 1 else []
             lines += [*label, *_body(row), "", *names.sources(row)]
     return "\n".join(lines)
-
-
-def _unit(summary: Summary) -> tuple[object, ...]:
-    return summary.document_id, summary.level, summary.index, summary.levels, summary.title
 
 
 def _path(summary: Summary, count: Counter[str]) -> tuple[str, ...]:

@@ -34,8 +34,7 @@ class Bar:
             initial=n_kept,
             bar_format=_FORMAT,
             disable=not shown,
-            # On a terminal the bar also shows that time goes on; in a log only that answers came.
-            mininterval=0.5 if sys.stderr.isatty() else 10.0,
+            mininterval=seconds_between(),
         )
 
     def show(self, requests: int, tokens: int) -> None:
@@ -53,6 +52,11 @@ class Bar:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._bar.close()
+
+
+def seconds_between() -> float:
+    """How often a bar is drawn: on a terminal it also shows that time goes on, in a log only that answers came."""
+    return 0.5 if sys.stderr.isatty() else 10.0
 
 
 def seconds_left(work: Sequence[float], n_done: int, n_unseen: int, elapsed: float) -> float:

@@ -266,6 +266,11 @@ class Summary:
     reasons: tuple[str, ...] = ()
     sentences: tuple[Sentence, ...] = ()
 
+    @property
+    def unit(self) -> tuple[object, ...]:
+        """What it is about: the same for all tasks' rows."""
+        return self.document_id, self.level, self.index, self.levels, self.title
+
     SCHEMA = (
         "document_id string, level string, index int, levels array<string>, title string, line int, start int, "
         "end int, words int, task string, summary string, windows int, merges int, finish_reason string, "

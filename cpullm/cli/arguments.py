@@ -12,6 +12,7 @@ from cpullm.options import Hygiene, Splitting
 
 LOCAL_MASTER = "local[*]"
 IN_PROCESS = "in-process"
+STOPPED = "cpullm: stopped; finished groups are kept, the same command goes on from there."
 SOURCE = "a book's name (see `cpullm corpora list`), a file, or a folder of files"
 
 

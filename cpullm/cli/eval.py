@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cpullm.cli import arguments as shared
+
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
@@ -80,7 +82,7 @@ def _eval(arguments: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             if not arguments.answers:
                 raise
-            print("cpullm: stopped; finished groups are kept, the same command goes on from there.", file=sys.stderr)
+            print(shared.STOPPED, file=sys.stderr)
             return 130
         failed |= any(len(output.errors) == record["documents"] for output in outputs.values())
         records.append(record)

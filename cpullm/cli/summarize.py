@@ -109,7 +109,7 @@ def _summarize(arguments: argparse.Namespace) -> int:
                 prepared, spark=session.started(), store=store, fresh=arguments.fresh, model_at=model_at, progress=show
             )
         except KeyboardInterrupt:
-            print("cpullm: stopped; finished groups are kept, the same command goes on from there.", file=sys.stderr)
+            print(shared.STOPPED, file=sys.stderr)
             return 130
         result.run["limit"] = getattr(arguments, "limit", None)
         result = replace(result, dropped=dropped)
@@ -218,7 +218,7 @@ def _tasks_line(prepared: Any) -> str:
 def _print_summaries(result: Any) -> None:
     """The first units, from the top: a book's summary, its first part's, its first chapters'."""
     n_tasks = len(result.run["tasks"])
-    units = groupby(result.summaries, key=lambda row: (row.document_id, row.level, row.index, row.levels, row.title))
+    units = groupby(result.summaries, key=lambda row: row.unit)
     for _, rows in islice(units, SHOWN_UNITS):
         for i, summary in enumerate(rows):
             if i == 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,10 +13,10 @@ from cpullm.evaluation import bootstrap, judging, rouge, scoring, systems
 from cpullm.evaluation.reading import Case, Judged
 from cpullm.evaluation.systems import Output, Setup
 from cpullm.facts import installed_version
-from cpullm.options import Options
+from cpullm.options import LEAST_WORDS, Options
+from cpullm.progress import seconds_between
 from cpullm.words import words
 
-LEAST_WORDS = 5  # no strategy takes fewer
 REFERENCES, JUDGEMENTS = "references", "judgements"
 _PACKAGES = ("cpullm", "rouge-score", "numpy", "llama-cpp-python")
 
@@ -149,5 +148,4 @@ def _told(output: Output, scores: Sequence[scoring.Scores]) -> dict[str, Any]:
 def _bar(rows: list[Any], label: str, setup: Setup) -> Any:
     from tqdm import tqdm
 
-    seldom = 0.5 if sys.stderr.isatty() else 10.0
-    return tqdm(rows, desc=label, mininterval=seldom, delay=2.0, leave=False, disable=not setup.progress)
+    return tqdm(rows, desc=label, mininterval=seconds_between(), delay=2.0, leave=False, disable=not setup.progress)

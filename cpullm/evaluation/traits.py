@@ -24,7 +24,7 @@ def traits(source: Source, text: str) -> dict[str, float | None]:
     found: dict[str, float | None] = dict.fromkeys(TRAITS)
     found |= {"words": len(spoken), "loop": loops(spoken), "cut_off": cut_off(text), "empty": not spoken}
     if spoken:
-        document = words(source.text)
+        document = source.words
         lengths = list(fragments(document, spoken))
         found |= {
             "compression": len(document) / len(spoken),
