@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Protocol
 
@@ -61,13 +61,21 @@ class Level:
 
 @dataclass(slots=True)
 class _State:
-    """A unit and one task on their way: the tokens of the texts still to be joined, the units that stand under it."""
+    """A unit and one task on their way: the tokens of the texts still to be joined, the units that stand under it.
+
+    `pending` are pieces that wait until the summary so far is brought up to date with them.
+    """
 
     unit: int
     asked: Asked
     texts: list[int]
     under: Sequence[int] = ()
-    so_far: int = 0
+    pending: list[int] = field(default_factory=list)
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether its summary is brought up to date piece by piece."""
+        return self.asked.update_overhead_tokens is not None
 
 
 class Vocabulary(Protocol):
@@ -79,7 +87,11 @@ class Vocabulary(Protocol):
 
 def job(prepared: plan.Plan, vocabulary: Vocabulary, n_engines: int = 1) -> list[Level]:
     """The levels of a job that is planned, on so many engines."""
-    asked = [_asked(prepared, prompts, vocabulary) for prompts in prepared.tasks if _asks(prepared, prompts)]
+    asked = [
+        _asked(prepared, prompts, vocabulary)
+        for prompts in prepared.tasks
+        if prepared.job.asks(prompts.task.name, prompts.max_tokens)
+    ]
     nodes = sorted(tree.nodes(prepared.chunks, prepared.options.levels), key=lambda node: node.height)
     places = {id(node): place for place, node in enumerate(nodes)}
     above = [[places[id(child)] for child in node.children] for node in nodes if node.children]
@@ -87,10 +99,6 @@ def job(prepared: plan.Plan, vocabulary: Vocabulary, n_engines: int = 1) -> list
     chapters = [windows[node.first.id] for node in nodes if not node.children]
     room = prepared.budget
     return levels(chapters, asked, room.text_tokens, prepared.group_tokens, n_engines, above, room.piece_tokens)
-
-
-def _asks(prepared: plan.Plan, prompts: TaskPrompts) -> bool:
-    return prepared.job.way(prompts.task.name).asks
 
 
 def _asked(prepared: plan.Plan, prompts: TaskPrompts, vocabulary: Vocabulary) -> Asked:
@@ -131,12 +139,11 @@ def levels(
     tails = {task.task: task.tail_tokens for task in asked}
     tries = {task.task: task.tries for task in asked}
     done: dict[tuple[int, str], _State] = {}
-    for states in _heights(chapters, parts):
+    for states in _heights(chapters, parts, len(chunks)):
         for state in states:
-            below = [done[unit, state.asked.task] for unit in state.under if (unit, state.asked.task) in done]
-            if state.under:
-                state.texts = [sum(one.texts) for one in below if one.texts]
-            if state.under and state.asked.update_overhead_tokens is not None:
+            below = [done.get((unit, state.asked.task)) for unit in state.under]
+            state.texts += [sum(one.texts) for one in below if one is not None and one.texts]
+            if state.under and state.is_incremental:
                 packed = plan.pack_texts([(n, n) for n in state.texts], piece_tokens or text_tokens)
                 state.texts = [_joined(part) for part in packed]
             done[state.unit, state.asked.task] = state
@@ -147,11 +154,10 @@ def levels(
     return found
 
 
-def _heights(chapters: list[_State], parts: list[_State]) -> Iterator[list[_State]]:
+def _heights(chapters: list[_State], parts: list[_State], n_chunks: int) -> Iterator[list[_State]]:
     """The chapters, then those of which all units under them have gone before."""
     yield chapters
-    gone, left = {state.unit for state in chapters} | {unit for part in parts for unit in part.under}, parts
-    gone -= {part.unit for part in parts}
+    gone, left = set(range(n_chunks)), parts
     while left:
         ready = [part for part in left if gone.issuperset(part.under)]
         yield ready
@@ -161,7 +167,8 @@ def _heights(chapters: list[_State], parts: list[_State]) -> Iterator[list[_Stat
 
 def _first(state: _State, text_tokens: int) -> list[Request]:
     """What a unit is asked first: a chunk about its windows, another about what is to be merged."""
-    if state.asked.update_overhead_tokens is not None:
+    if state.is_incremental:
+        state.texts, state.pending = [], state.texts
         return _update(state)
     if state.under:
         return _merges(state, text_tokens)
@@ -176,7 +183,7 @@ def _first(state: _State, text_tokens: int) -> list[Request]:
 
 
 def _next(state: _State, text_tokens: int) -> list[Request]:
-    return _update(state) if state.asked.update_overhead_tokens is not None else _merges(state, text_tokens)
+    return _update(state) if state.is_incremental else _merges(state, text_tokens)
 
 
 def _request(asked: Asked, text: str, text_tokens: int, overhead_tokens: int) -> Request:
@@ -185,22 +192,19 @@ def _request(asked: Asked, text: str, text_tokens: int, overhead_tokens: int) ->
 
 
 def _update(state: _State) -> list[Request]:
-    """The summary so far with the next piece; when none is left, the summary is the unit's text."""
-    if not state.texts or (len(state.texts) == 1 and state.so_far < 0):
+    """The summary so far with the next piece; the first piece alone."""
+    if not state.pending:
         return []
-    asked, (piece, *left) = state.asked, state.texts
-    assert asked.update_overhead_tokens is not None and asked.merge_overhead_tokens is not None
-    first = asked.merge_overhead_tokens if state.under else asked.overhead_tokens
-    overhead = asked.update_overhead_tokens if state.so_far else first
+    asked, (piece, *state.pending) = state.asked, state.pending
+    so_far, place = sum(state.texts), len(state.pending)
+    overhead = asked.merge_overhead_tokens if state.under else asked.overhead_tokens
     # The first window is the same text for all tasks that begin alike.
-    is_shared = not state.so_far and not state.under
-    name = f"{asked.head}/{state.unit}/0" if is_shared else f"update/{asked.task}/{state.unit}/{len(left)}"
-    request = _request(asked, name, piece + state.so_far, overhead)
-    state.so_far = asked.max_tokens
-    state.texts = left
-    if not left:
-        state.texts, state.so_far = [asked.max_tokens], -1
-    return [request]
+    name = f"update/{asked.task}/{state.unit}/{place}" if so_far or state.under else f"{asked.head}/{state.unit}/0"
+    if so_far:
+        overhead = asked.update_overhead_tokens
+    assert overhead is not None
+    state.texts = [asked.max_tokens]
+    return [_request(asked, name, piece + so_far, overhead)]
 
 
 def _merges(state: _State, text_tokens: int) -> list[Request]:
