@@ -45,6 +45,7 @@ ORDER = [
     ["tune"],
     ["spark"],
     ["corpus"],
+    ["preparing"],
     ["progress"],
     ["provenance"],
     ["units"],

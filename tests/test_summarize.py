@@ -19,9 +19,9 @@ from cpullm import tasks as all_tasks
 from cpullm.engine.llama import LlamaModel
 from cpullm.job import Job, Sampling
 from cpullm.options import Options
+from cpullm.preparing import prepare
 from cpullm.records import Chunk, Completion, Request, columns
 from cpullm.store import Store
-from cpullm.summarize import prepare
 
 PARAGRAPH = (
     "The tide clock of Merrin Quay had one hand and told no time. It looked out to sea from the Custom House tower, "

@@ -21,9 +21,9 @@ from cpullm.job import Setting
 from cpullm.measure import Meter
 from cpullm.options import Options
 from cpullm.predict import Asked
+from cpullm.preparing import prepare
 from cpullm.rates import Part, Rates
 from cpullm.records import Document, row
-from cpullm.summarize import prepare
 from cpullm.tune.meters import Meters
 from cpullm.tune.search import Shape, Variant
 

@@ -126,7 +126,7 @@ def planned(
 ) -> tuple[Any, Any]:
     """The job, read and cut, and the report of what hygiene dropped; `check` comes before the model is fetched."""
     from cpullm import corpus
-    from cpullm.summarize import prepare
+    from cpullm.preparing import prepare
     from cpullm.tasks import chosen
 
     named = ",".join(getattr(arguments, "tasks", ["summarize"])).split(",")

@@ -54,8 +54,8 @@ def need(machine: Machine) -> Memory:
 def _plan(machine: Machine) -> Plan:
     """That of a job over one word."""
     from cpullm.options import Options
+    from cpullm.preparing import prepare
     from cpullm.records import Chunk
-    from cpullm.summarize import prepare
 
     chunk = Chunk("a", 0, (), "", "body", 1, 0, 1, "a")
     path = catalog.resolve_model(machine.model, fetch=False, progress=False).path
