@@ -28,21 +28,21 @@ _SAME_ANSWERS_NEED = ["versions", "model", "options", "flash_attn", "kv_type", "
 
 def of_run(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], seconds: float) -> dict[str, Any]:
     """What was asked, how it was computed, and what came of it."""
-    entry = prepared.model.entry
+    entry = prepared.setup.model.entry
     packages = ("cpullm", "llama-cpp-python", "pyspark", "pandas", "pyarrow")
     return {
         "versions": {"python": platform.python_version(), **{name: installed_version(name) for name in packages}},
         "model": {
             "name": entry.name if entry else None,
-            "file": prepared.model.path.name,
-            "sha256": prepared.model.sha256,
+            "file": prepared.setup.model.path.name,
+            "sha256": prepared.setup.model.sha256,
         },
-        "options": row(prepared.options)
-        | {"n_ctx": prepared.budget.n_ctx, "window_tokens": prepared.budget.text_tokens},
-        "setting": row(prepared.job.engine.setting),
+        "options": row(prepared.setup.options)
+        | {"n_ctx": prepared.setup.budget.n_ctx, "window_tokens": prepared.setup.budget.text_tokens},
+        "setting": row(prepared.setup.job.engine.setting),
         "cpu": tune.cpu(),
         "same_answers_need": _SAME_ANSWERS_NEED,
-        "tasks": [_task_facts(asked, prepared.job.samplings[asked.task.name]) for asked in prepared.tasks],
+        "tasks": [_task_facts(asked, prepared.setup.job.samplings[asked.task.name]) for asked in prepared.setup.tasks],
         "documents": len({chunk.document_id for chunk in prepared.chunks}),
         "chunks": len(prepared.chunks),
         "left_out": [{"kind": chunk.kind, "title": chunk.title, "words": chunk.words} for chunk in prepared.left_out],
@@ -50,7 +50,7 @@ def of_run(prepared: plan.Plan, summaries: list[Summary], levels: list[Level], s
         "levels": [row(level) for level in levels],
         "prompt_tokens": sum(level.prompt_tokens for level in levels),
         "completion_tokens": sum(level.completion_tokens for level in levels),
-        "strategy": prepared.strategy,
+        "strategy": prepared.setup.strategy,
         "methods": Counter(summary.method for summary in summaries if summary.sentences),
         "guards": Counter(reason.partition(":")[0] for summary in summaries for reason in summary.reasons),
         "guard_seconds": round(sum(level.guard_seconds for level in levels), 3),

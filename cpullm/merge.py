@@ -8,7 +8,7 @@ more call of the same run, with the requests of all tasks and units together.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,7 +16,7 @@ from cpullm import guards, plan, tree
 from cpullm.job import Job, Way
 from cpullm.progress import Bar
 from cpullm.provenance import Passage, Traced
-from cpullm.records import Chunk, Completion, Finished, Level, Prompt, Request, Summary
+from cpullm.records import Chunk, Completion, Finished, Level, Prompt, Request, Summary, is_blank
 from cpullm.splitters import estimated_tokens
 from cpullm.store import Store
 from cpullm.units import State, checked
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _NONE = Prompt("", "")  # what no model is asked
+Questions = Mapping[str, Mapping[str, str]]  # by the task's name and the chunk's id
 
 
 class Run(Protocol):
@@ -51,7 +52,8 @@ class Merging:
     """One run over all levels. Requests are built here, on the driver; `run` answers them, here or on Spark.
 
     What the `store` has is not asked again. `n_engines` says how many engines `run` has at work, now: groups are made
-    for so many. `finished` are the groups of all levels as they end.
+    for so many. `finished` are the groups of all levels as they end. `questions` are those of tasks whose texts come
+    with one.
     """
 
     def __init__(
@@ -63,14 +65,16 @@ class Merging:
         *,
         progress: bool,
         store: Store | None = None,
+        questions: Questions | None = None,
     ) -> None:
         self.finished: list[Finished] = []
-        self._plan = prepared
+        self._setup = asked = prepared.setup
         self._vocabulary = vocabulary
         self._run = run
         self._progress = progress
         self._store = store
         self._n_engines = n_engines
+        self._questions = questions or {}
         self._kept = store.answers() if store else {}
         self._overheads: dict[Prompt, int] = {}
         self._counted: dict[str, int] = {}
@@ -79,10 +83,10 @@ class Merging:
             self._windows[chunk.id] = list(_traced(chunk, texts))
             self._counted.update(zip(texts, counts, strict=True))
         self._states = [
-            State(node, asked, prepared.job.way(asked.task.name), prepared.options.words)
-            for node in tree.nodes(prepared.chunks, prepared.options.levels)
-            for asked in prepared.tasks
-            if asked.merge is not None or not node.children
+            State(node, task, asked.job.way(task.task.name), task.task.words or asked.options.words)
+            for node in tree.nodes(prepared.chunks, asked.options.levels)
+            for task in asked.tasks
+            if task.merge is not None or not node.children
         ]
 
     def all(self) -> tuple[list[Summary], list[Level]]:
@@ -97,13 +101,25 @@ class Merging:
                 if state.node.children:
                     state.begin_above([of[id(child), state.task] for child in state.node.children])
                 else:
-                    state.begin(self._cut(state.node.first, state.way))
+                    self._begin(state)
             questions = [question for state in states if (question := self._first(state))]
             n_before = len(levels)
             while questions:
                 levels.append(self._level(len(levels) - n_before, questions))
                 questions = [question for state in states if (question := self._next(state))]
         return [state.row() for state in self._states], levels
+
+    def _begin(self, state: State) -> None:
+        """A chapter's windows, unless it lacks the question that it is to come with."""
+        chunk = state.node.first
+        if state.asked.task.has_questions and chunk.error is None:
+            state.question = self._questions[state.task].get(chunk.id, "")
+            n_tokens = self._count(state.question)
+            if is_blank(state.question) or n_tokens > plan.MOST_QUESTION_TOKENS:
+                most = f"The question has {n_tokens} tokens, and {plan.MOST_QUESTION_TOKENS} are the most."
+                state.error = "The question is empty." if is_blank(state.question) else most
+                return
+        state.begin(self._cut(chunk, state.way))
 
     def _cut(self, chunk: Chunk, way: Way) -> list[Traced]:
         """A chunk's windows; all of it at once where no model has to read it."""
@@ -112,8 +128,8 @@ class Merging:
 
     def _first(self, state: State) -> _Question | None:
         """What a unit is asked first: a chapter about its windows, others about what is to be merged."""
-        if self._plan.is_incremental(state.task) and state.texts:
-            room = self._plan.budget.piece_tokens
+        if self._setup.is_incremental(state.task) and state.texts:
+            room = self._setup.budget.piece_tokens
             state.pending = self._packed(state.texts, room) if state.node.children else state.texts
             state.texts = []
             return self._updated(state)
@@ -123,7 +139,7 @@ class Merging:
 
     def _next(self, state: State) -> _Question | None:
         """What it is asked then, None if it is done."""
-        return self._updated(state) if self._plan.is_incremental(state.task) else self._merged(state)
+        return self._updated(state) if self._setup.is_incremental(state.task) else self._merged(state)
 
     def _merged(self, state: State) -> _Question | None:
         """The state's texts in as few parts as fit a prompt; those of two or more texts are to be asked about."""
@@ -132,7 +148,7 @@ class Merging:
         if state.way.extracts:  # chosen among by the words they cover, all at once: a model has said what it could
             state.texts = [Traced(tuple(map(Passage.of, state.texts)), plan.JOINT)]
             return _Question(state, _NONE, state.texts)
-        packed = self._packed(state.texts, self._plan.budget.text_tokens)
+        packed = self._packed(state.texts, self._setup.budget.text_tokens)
         joined = [text for text in packed if len(text.passages) > 1]
         if not joined:
             state.error = f"{len(packed)} answers are too long to be merged; raise window_tokens."
@@ -153,7 +169,7 @@ class Merging:
             assert prompt is not None
             state.so_far, piece = state.texts, Traced((state.whole, Passage.of(piece)), prompt.between)
         assert prompt is not None
-        if self._count(piece.text) > self._plan.budget.text_tokens:
+        if self._count(piece.text) > self._setup.budget.text_tokens:
             state.error = (
                 f"{len(state.pending) + 1} pieces have no room beside the summary so far; raise window_tokens."
             )
@@ -174,14 +190,14 @@ class Merging:
         kept = {request_id: self._kept.pop(request_id) for request_id in unique if request_id in self._kept}
         left = [request for request_id, request in unique.items() if request_id not in kept]
         n_engines = self._n_engines() if left else 1
-        packed = plan.pack(left, self._plan.group_tokens, n_engines)
+        packed = plan.pack(left, self._setup.group_tokens, n_engines)
         started = time.monotonic()
         names = tuple(dict.fromkeys(question.state.task for question in questions))
         units = tuple(dict.fromkeys(question.state.node.level for question in questions))
-        asks = self._plan.job.needs_engine
+        asks = self._setup.job.needs_engine
         with Bar(_label(level, units, names, asks=asks), packed, len(kept), n_engines, self._progress) as bar:
             watch = Watch(bar.show, self.finished.append)
-            new = list(self._run(packed, self._plan.job, store=self._store, watch=watch))
+            new = list(self._run(packed, self._setup.job, store=self._store, watch=watch))
         answers = {**kept, **{completion.id: completion for completion in new}}
         for question, requests in made:
             self._take(question, [answers[request.id] for request in requests])
@@ -205,12 +221,14 @@ class Merging:
         ]
 
     def _request(self, question: _Question, text: str, n_words: int) -> Request:
-        prompt, asked, job = question.prompt, question.state.asked, self._plan.job
+        prompt, asked, job = question.prompt, question.state.asked, self._setup.job
         max_tokens = 0 if prompt is _NONE else asked.max_tokens
         asks = job.asks(asked.task.name, max_tokens)
-        n_tokens = self._overhead(prompt) + self._count(text) if asks else estimated_tokens(text)
-        request_id = plan.request_id(job, asked.task.name, prompt, max_tokens, text, n_words)
-        return Request(request_id, 0, asked.task.name, prompt.head, text, prompt.tail, n_tokens, max_tokens, n_words)
+        said = prompt.between + question.state.question if question.state.question else ""
+        n_tokens = self._overhead(prompt) + self._count(text) + self._count(said) if asks else estimated_tokens(text)
+        name = asked.task.name
+        request_id = plan.request_id(job, name, prompt, max_tokens, text, n_words, said)
+        return Request(request_id, 0, name, prompt.head, text, prompt.tail, n_tokens, max_tokens, n_words, said)
 
     def _take(self, question: _Question, completions: Sequence[Completion]) -> None:
         """A level's completions to their unit, each as a passage that leads to the documents."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import TypeVar
 
@@ -27,6 +27,7 @@ DEFAULT_WINDOW_TOKENS = 2048
 DECODE_COST = 3
 JOINT = "\n\n"  # between texts that are joined
 JOINT_TOKENS = 2
+MOST_QUESTION_TOKENS = 256  # of one that comes with its text
 _CTX_STEP = 256
 _RULES = 1  # of guards and extracts: another number whenever they make another answer of the same, so that none is kept
 GROUP_WIDTHS = 2  # requests in a group over those that an engine decodes together
@@ -69,25 +70,16 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run is going to do, known before the first token is computed."""
+class Setup:
+    """How texts are going to be asked about: all that is known before there is any."""
 
-    chunks: list[Chunk]
-    left_out: list[Chunk]
-    windows: list[list[str]]
     tasks: list[TaskPrompts]
     budget: Budget
     model: ResolvedModel
     job: Job
     options: Options
-    window_tokens: list[list[int]]
     tuned_on: str | None = None
     strategy: str = "hierarchical"
-
-    @property
-    def text_tokens(self) -> int:
-        """Tokens of all windows."""
-        return sum(map(sum, self.window_tokens))
 
     @property
     def group_tokens(self) -> int:
@@ -106,14 +98,30 @@ class Plan:
         )
 
     @property
-    def n_windows(self) -> int:
-        """Pieces that the texts are cut into; each is asked about once for every task."""
-        return sum(map(len, self.windows))
-
-    @property
     def shares_texts(self) -> bool:
         """Whether all tasks' prompts are the same up to the text's end, so that it is prefilled once for all."""
         return len({task.ask.head for task in self.tasks}) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is going to do, known before the first token is computed: the setup, and the texts in windows."""
+
+    setup: Setup
+    chunks: list[Chunk]
+    windows: list[list[str]]
+    window_tokens: list[list[int]]
+    left_out: list[Chunk] = field(default_factory=list)
+
+    @property
+    def text_tokens(self) -> int:
+        """Tokens of all windows."""
+        return sum(map(sum, self.window_tokens))
+
+    @property
+    def n_windows(self) -> int:
+        """Pieces that the texts are cut into; each is asked about once for every task."""
+        return sum(map(len, self.windows))
 
 
 def budget(
@@ -156,13 +164,16 @@ def budget(
     return shares
 
 
-def request_id(job: Job, task: str, prompt: Prompt, max_tokens: int, text: str, n_words: int = 0) -> str:
+def request_id(
+    job: Job, task: str, prompt: Prompt, max_tokens: int, text: str, n_words: int = 0, question: str = ""
+) -> str:
     """Identity is content: the sha256 over all that decides the answer, but for the kind of CPU and versions."""
     setting, way = job.engine.setting, job.way(task)
     kernels = repr((setting.kv_type, setting.flash_attn, setting.repack))
     model = (job.engine.model_sha256, kernels, prompt.head, prompt.tail, repr(job.samplings[task]), str(max_tokens))
     rules = "" if way is Way.PLAIN else f"{way.value} {_RULES}"
-    parts = (*(model if job.asks(task, max_tokens) else ()), rules, str(n_words), text)
+    asked = (question,) if question else ()
+    parts = (*(model if job.asks(task, max_tokens) else ()), rules, str(n_words), text, *asked)
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "replace")

@@ -89,21 +89,21 @@ def job(prepared: plan.Plan, vocabulary: Vocabulary, n_engines: int = 1) -> list
     """The levels of a job that is planned, on so many engines."""
     asked = [
         _asked(prepared, prompts, vocabulary)
-        for prompts in prepared.tasks
-        if prepared.job.asks(prompts.task.name, prompts.max_tokens)
+        for prompts in prepared.setup.tasks
+        if prepared.setup.job.asks(prompts.task.name, prompts.max_tokens)
     ]
-    nodes = sorted(tree.nodes(prepared.chunks, prepared.options.levels), key=lambda node: node.height)
+    nodes = sorted(tree.nodes(prepared.chunks, prepared.setup.options.levels), key=lambda node: node.height)
     places = {id(node): place for place, node in enumerate(nodes)}
     above = [[places[id(child)] for child in node.children] for node in nodes if node.children]
     windows = {chunk.id: counts for chunk, counts in zip(prepared.chunks, prepared.window_tokens, strict=True)}
     chapters = [windows[node.first.id] for node in nodes if not node.children]
-    room = prepared.budget
-    return levels(chapters, asked, room.text_tokens, prepared.group_tokens, n_engines, above, room.piece_tokens)
+    room = prepared.setup.budget
+    return levels(chapters, asked, room.text_tokens, prepared.setup.group_tokens, n_engines, above, room.piece_tokens)
 
 
 def _asked(prepared: plan.Plan, prompts: TaskPrompts, vocabulary: Vocabulary) -> Asked:
     ask, merge, update = prompts.ask, prompts.merge, prompts.update
-    name, way = prompts.task.name, prepared.job.way(prompts.task.name)
+    name, way = prompts.task.name, prepared.setup.job.way(prompts.task.name)
     return Asked(
         task=name,
         head=ask.head,
@@ -112,7 +112,7 @@ def _asked(prepared: plan.Plan, prompts: TaskPrompts, vocabulary: Vocabulary) ->
         max_tokens=prompts.max_tokens,
         merge_overhead_tokens=None if merge is None else vocabulary.count_prompt_tokens(merge.head, "", merge.tail),
         update_overhead_tokens=vocabulary.count_prompt_tokens(update.head, update.between, update.tail)
-        if update is not None and prepared.is_incremental(name)
+        if update is not None and prepared.setup.is_incremental(name)
         else None,
         tries=1 + (way is Way.GUARDED),
         extracts=way.extracts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +14,39 @@ from cpullm.errors import InputError, OptionError
 from cpullm.job import EngineOptions, Job, Sampling, Setting, Way
 from cpullm.options import STRATEGIES, Options
 from cpullm.records import Chunk, is_blank
-from cpullm.tasks import Task, TaskPrompts, choices_grammar, chosen
+from cpullm.tasks import Task, TaskPrompts, choices_grammar
+from cpullm.tasks import chosen as checked_tasks
 
 if TYPE_CHECKING:
     from cpullm.catalog import ModelEntry
     from cpullm.engine.llama import LlamaModel
 
 _N_COUNTED = 64  # texts of which the number of tokens is remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The model's file to use, how to compute with it, and when that was found by `cpullm tune`, if it was."""
+
+    model: ResolvedModel
+    setting: Setting
+    tuned_on: str | None
+
+    @classmethod
+    def of(cls, model: str | Path, options: Options, *, progress: bool = True) -> Chosen:
+        """What `cpullm tune` found for this model and CPU, and what was given."""
+        resolved = catalog.resolve_model(model, progress=progress)
+        found = tune.stored(resolved.sha256) if options.tuned else None
+        if found is None:
+            return cls(resolved, options.setting(Setting()), None)
+        resolved = ResolvedModel(found.model or resolved.path, found.model_sha256, resolved.entry)
+        return cls(resolved, options.setting(found.setting), found.date)
+
+    def vocabulary(self) -> LlamaModel:
+        """The model without its weights, for tokens and metadata."""
+        from cpullm.engine.llama import LlamaModel
+
+        return LlamaModel(self.model.path, vocab_only=True)
 
 
 def prepare(
@@ -33,37 +59,49 @@ def prepare(
     progress: bool = True,
 ) -> plan.Plan:
     """Find the model, check the tasks with it, count tokens and cut what is too long; nothing is generated yet."""
-    left_out = [chunk for chunk in chunks if chunk.kind != "body"]
-    chunks = [chunk for chunk in chunks if chunk.kind == "body"]
-    if not chunks:
+    body = [chunk for chunk in chunks if chunk.kind == "body"]
+    if not body:
         raise InputError("There is nothing to summarize: all of the source is front or back matter.")
-    from cpullm.engine.llama import LlamaModel
+    with (chosen := Chosen.of(model, options, progress=progress)).vocabulary() as vocabulary:
+        prepared = planned(body, setup(chosen, tasks, options, vocabulary, prompt), vocabulary)
+    return replace(prepared, left_out=[chunk for chunk in chunks if chunk.kind != "body"])
 
-    resolved, setting, tuned = _tuned(catalog.resolve_model(model, progress=progress), options)
-    entry = resolved.entry
-    found = chosen(tasks, entry.wording if entry else "", prompt)
+
+def setup(
+    chosen: Chosen,
+    tasks: Sequence[str | Path | Task],
+    options: Options,
+    vocabulary: LlamaModel,
+    prompt: str | Path | None = None,
+) -> plan.Setup:
+    """The tasks as this model is asked them: prompts rendered, grammars checked, the context shared out."""
+    entry = chosen.model.entry
+    found = checked_tasks(tasks, entry.wording if entry else "", prompt)
     strategy = options.strategy or (entry.strategy if entry else None) or STRATEGIES[0]
-    with LlamaModel(resolved.path, vocab_only=True) as vocabulary:
-        asked = _prompts(found, options, entry, vocabulary)
-        samplings = {task.name: _sampling(task, options, entry, vocabulary) for task in found}
-        budget = _budget(asked, options, entry, vocabulary, strategy)
-        counted = [_windows(chunk, budget, vocabulary) for chunk in chunks]
-    windows = [[window for window, _ in pieces] for pieces in counted]
-    window_tokens = [[n_tokens for _, n_tokens in pieces] for pieces in counted]
+    asked = _prompts(found, options, entry, vocabulary)
+    budget = _budget(asked, options, entry, vocabulary, strategy)
     engine = EngineOptions(
-        model=str(resolved.path.resolve()),
-        model_sha256=resolved.sha256,
+        model=str(chosen.model.path.resolve()),
+        model_sha256=chosen.model.sha256,
         n_ctx=budget.n_ctx,
-        setting=setting,
+        setting=chosen.setting,
     )
+    samplings = {task.name: _sampling(task, options, entry, vocabulary) for task in found}
     ways = {task.name: _way(strategy, options) for task in found if task.guards}
     if prompt is not None and not any(way.asks for way in ways.values()):
         raise OptionError(
             f"the prompt {prompt} is for a model, and the strategy {strategy} asks none: give strategy "
             f"{STRATEGIES[0]} too, or leave the prompt out."
         )
-    job, date = Job(engine, samplings, options.group_seconds, ways), tuned.date if tuned else None
-    return plan.Plan(chunks, left_out, windows, asked, budget, resolved, job, options, window_tokens, date, strategy)
+    job = Job(engine, samplings, options.group_seconds, ways)
+    return plan.Setup(asked, budget, chosen.model, job, options, chosen.tuned_on, strategy)
+
+
+def planned(chunks: list[Chunk], asked: plan.Setup, vocabulary: LlamaModel) -> plan.Plan:
+    """The chunks cut into windows, with their tokens."""
+    counted = [_windows(chunk, asked.budget, vocabulary) for chunk in chunks]
+    windows = [[window for window, _ in pieces] for pieces in counted]
+    return plan.Plan(asked, chunks, windows, [[n_tokens for _, n_tokens in pieces] for pieces in counted])
 
 
 def _way(strategy: str, options: Options) -> Way:
@@ -71,15 +109,6 @@ def _way(strategy: str, options: Options) -> Way:
     if strategy in [way.value for way in Way if way.extracts]:
         return Way(strategy)
     return Way.GUARDED if options.guards else Way.PLAIN
-
-
-def _tuned(resolved: ResolvedModel, options: Options) -> tuple[ResolvedModel, Setting, tune.Tuned | None]:
-    """The file to use and how to compute: what `cpullm tune` found for this model and CPU, and what was given."""
-    found = tune.stored(resolved.sha256) if options.tuned else None
-    if found is None:
-        return resolved, options.setting(Setting()), None
-    model = ResolvedModel(found.model or resolved.path, found.model_sha256, resolved.entry)
-    return model, options.setting(found.setting), found
 
 
 def _prompts(
@@ -115,11 +144,14 @@ def _budget(
     between = [vocabulary.count_tokens(task.update.between) for task in asked if task.update is not None]
     carried = max(between, default=0) if strategy == "incremental" else 0
     overhead = max(vocabulary.count_prompt_tokens(prompt.head, "", prompt.tail) for prompt in prompts)
+    if any(task.task.has_questions for task in asked):
+        overhead += max(vocabulary.count_tokens(prompt.between) for prompt in prompts) + plan.MOST_QUESTION_TOKENS
+    longest = [task.task.window_tokens for task in asked] + [entry.window_tokens if entry else None]
     return plan.budget(
         options,
         vocabulary.n_ctx_train,
         overhead,
-        entry.window_tokens if entry else None,
+        min((tokens for tokens in longest if tokens is not None), default=None),
         max_tokens=max(task.max_tokens for task in asked),
         merged_tokens=max((task.max_tokens for task in asked if task.merge is not None), default=0),
         so_far_tokens=carried and carried + 2 * max(task.max_tokens for task in asked if task.update is not None),

@@ -103,7 +103,8 @@ class Split:
 class Prompt:
     """What stands before and after a text, with the model's chat template already rendered round it.
 
-    Where a summary is brought up to date, `between` stands between it and the text that goes on.
+    Where a summary is brought up to date, `between` stands between it and the text that goes on; where a text comes
+    with a question, between the two.
     """
 
     head: str
@@ -113,7 +114,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question to the model: `head`, then `text` as plain data, then `tail`. The id is its content's hash.
+    """One question to the model: `head`, `text` and `question` as plain data, `tail`. The id is its content's hash.
 
     `task` names the sampling in the Job. Requests of equal head and text share their prefill if they meet in a group.
     With `max_tokens` 0 no model is asked. `words` is how long an answer made of the text's own sentences may get,
@@ -129,10 +130,11 @@ class Request:
     prompt_tokens: int
     max_tokens: int
     words: int = 0
+    question: str = ""
 
     SCHEMA = (
         "id string, group_id int, task string, head string, text string, tail string, prompt_tokens int, "
-        "max_tokens int, words int"
+        "max_tokens int, words int, question string"
     )
 
 

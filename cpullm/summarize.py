@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cpullm import corpus, facts, filesystems, memory, plan, worker
+from cpullm import corpus, facts, plan, worker
 from cpullm.errors import OptionError
 from cpullm.installed import default_model
-from cpullm.job import Place
 from cpullm.merge import Merging, Run
 from cpullm.options import Hygiene, Options, Splitting
+from cpullm.placement import placed
 from cpullm.preparing import prepare
 from cpullm.records import Chunk, Document, Summary, columns, plain
 from cpullm.store import Store
@@ -134,10 +134,10 @@ def execute(
     from cpullm.engine.llama import LlamaModel
 
     started = time.monotonic()
-    prepared = _placed(prepared, spark, model_at)
+    prepared = replace(prepared, setup=placed(prepared.setup, spark, model_at))
     if store is not None and fresh:
         store.clear()
-    with LlamaModel(prepared.model.path, vocab_only=True) as vocabulary:
+    with LlamaModel(prepared.setup.model.path, vocab_only=True) as vocabulary:
         merging = Merging(prepared, vocabulary, *_run_on(spark), progress=progress, store=store)
         try:
             summaries, levels = merging.all()
@@ -147,38 +147,6 @@ def execute(
     run["executors"] = facts.of_executors(merging.finished)
     run["spark"] = {"version": spark.version, "master": spark.sparkContext.master} if spark else None
     return Result(summaries, run, chunks=prepared.chunks)
-
-
-def _placed(prepared: plan.Plan, spark: SparkSession | None, model_at: str | None) -> plan.Plan:
-    """The plan where it is to run. What cannot fit here is refused; executors elsewhere look for themselves."""
-    from cpullm import spark as on_spark
-
-    if spark is not None and not hasattr(spark, "_jsc"):
-        raise OptionError("spark is a Spark Connect session, which cannot ship the model; pass a classic SparkSession.")
-    if spark is None and prepared.options.group_seconds is not None:
-        raise OptionError("group_seconds ends a worker of Spark, and there is no Spark session: leave it out.")
-    if model_at is not None and not model_at.strip():
-        raise OptionError("model_at names no file: give a path of every host or a URI, or leave it out.")
-    n_engines = 1 if spark is None else on_spark.engines_here(spark)
-    if n_engines and model_at is not None:
-        raise OptionError(f"model_at {model_at} is for executors elsewhere; here the model is read where it lies.")
-    if n_engines and prepared.job.needs_engine:
-        worker.check_threads(prepared.options.n_threads)
-        memory.check(
-            prepared.model.path,
-            prepared.job.engine,
-            budget=prepared.budget,
-            n_engines=n_engines,
-            started=spark is None,
-        )
-    if n_engines == 1:
-        return prepared
-    # Tuned threads are for one engine that has this machine to itself; a task has its own CPUs.
-    engine = prepared.job.engine
-    engine = replace(engine, setting=replace(engine.setting, n_threads=prepared.options.n_threads))
-    if model_at is not None:
-        engine = replace(engine, model=model_at, place=Place.URI if filesystems.is_uri(model_at) else Place.EVERY_HOST)
-    return replace(prepared, job=replace(prepared.job, engine=engine))
 
 
 def _run_on(spark: SparkSession | None) -> tuple[Run, Callable[[], int]]:

@@ -18,13 +18,14 @@ class State:
     """A unit and what is known of it. `texts` are its windows, or what the units under it say, until one is left.
 
     `pending` are pieces that wait until the summary `so_far` can be brought up to date with them; `told_below` is what
-    was found in the answers about the units under it.
+    was found in the answers about the units under it. `question` is what its texts come with.
     """
 
     node: Node
     asked: TaskPrompts
     way: Way
     words: int | None
+    question: str = ""
     texts: list[Traced] = field(default_factory=list)
     pending: list[Traced] = field(default_factory=list)
     so_far: list[Traced] = field(default_factory=list)

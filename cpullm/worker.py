@@ -223,7 +223,7 @@ def _needed(requests: Sequence[Request], job: Job, *, check: bool = False) -> _L
 
 def _engine_for(options: EngineOptions, *, check: bool = False) -> _Loaded:
     global _loaded, _load_seconds
-    if _loaded is None or _loaded.options != options:
+    if _loaded is None or not _serves(_loaded.options, options):
         close()
         started = time.perf_counter()
         if check:
@@ -231,6 +231,11 @@ def _engine_for(options: EngineOptions, *, check: bool = False) -> _Loaded:
         _loaded = _load(options)
         _load_seconds += time.perf_counter() - started
     return _loaded
+
+
+def _serves(loaded: EngineOptions, wanted: EngineOptions) -> bool:
+    """Whether the engine is the wanted one, or the same with more room: answers do not depend on that."""
+    return loaded.n_ctx >= wanted.n_ctx and replace(loaded, n_ctx=wanted.n_ctx) == wanted
 
 
 def _load(options: EngineOptions) -> _Loaded:
@@ -251,7 +256,7 @@ def _load(options: EngineOptions) -> _Loaded:
 def _sequence(request: Request, sampling: Sampling, model: LlamaModel) -> EngineSequence:
     from cpullm.engine.sequence import Sequence as EngineSequence
 
-    head, text, tail = model.tokenize_prompt(request.head, request.text, request.tail)
+    head, text, tail = model.tokenize_prompt(request.head, request.text, request.tail, request.question)
     # The wording is every request's, the document after it every task's. Cut there whether shared or not: a task says
     # the same alone and beside others.
     cuts = (len(head), len(head) + len(text))

@@ -12,7 +12,7 @@ from cpullm.catalog import ResolvedModel
 from cpullm.job import EngineOptions, Job, Sampling, Setting, Way
 from cpullm.merge import Merging
 from cpullm.options import Options
-from cpullm.plan import Budget, Plan
+from cpullm.plan import Budget, Plan, Setup
 from cpullm.records import Chunk, Completion, Level, Origin, Prompt, Request, Sentence, Summary
 from cpullm.splitters import sentences as spans
 from cpullm.tasks import Task, TaskPrompts
@@ -58,14 +58,15 @@ def answered(
     chunk = Chunk("book", 0, (), "I", "body", 1, 0, 1, "\n\n".join(windows))
     engine = EngineOptions("m", "sha", 256, Setting(1, 2))
     plan = Plan(
+        setup=Setup(
+            tasks=list(tasks),
+            budget=Budget(2, text_tokens, 8, 8),
+            model=ResolvedModel(Path("m"), "sha", None),
+            job=Job(engine, {task.task.name: Sampling() for task in tasks}),
+            options=Options(),
+        ),
         chunks=[chunk],
-        left_out=[],
         windows=[windows],
-        tasks=list(tasks),
-        budget=Budget(2, text_tokens, 8, 8),
-        model=ResolvedModel(Path("m"), "sha", None),
-        job=Job(engine, {task.task.name: Sampling() for task in tasks}),
-        options=Options(),
         window_tokens=[[1] * len(windows)],
     )
     summaries, levels = Merging(plan, WordVocabulary(), run, progress=False).all()  # type: ignore[arg-type]
@@ -106,16 +107,17 @@ def book(
             chunks.append(Chunk("book", len(chunks), (f"Part {part}",), "I", "body", 1, start, start + len(text), text))
             windows.append(texts)
     return Plan(
+        setup=Setup(
+            tasks=[UPDATED],
+            budget=Budget(2, 40, 8, 8, 10 if strategy == "incremental" else 0),
+            model=ResolvedModel(Path("m"), "sha", None),
+            job=Job(EngineOptions("m", "sha", 256, Setting(1, 2)), {"summarize": Sampling()}, ways={"summarize": way}),
+            options=Options(**options),
+            strategy=strategy,
+        ),
         chunks=chunks,
-        left_out=[],
         windows=windows,
-        tasks=[UPDATED],
-        budget=Budget(2, 40, 8, 8, 10 if strategy == "incremental" else 0),
-        model=ResolvedModel(Path("m"), "sha", None),
-        job=Job(EngineOptions("m", "sha", 256, Setting(1, 2)), {"summarize": Sampling()}, ways={"summarize": way}),
-        options=Options(**options),
         window_tokens=[[len(text.split()) for text in texts] for texts in windows],
-        strategy=strategy,
     )
 
 

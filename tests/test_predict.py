@@ -14,7 +14,7 @@ from cpullm.catalog import ResolvedModel
 from cpullm.job import EngineOptions, Job, Sampling
 from cpullm.merge import Merging
 from cpullm.options import Options
-from cpullm.plan import Budget, Plan
+from cpullm.plan import Budget, Plan, Setup
 from cpullm.predict import Asked
 from cpullm.rates import Part, Rates
 from cpullm.records import Chunk, Completion, Prompt, Request
@@ -54,18 +54,19 @@ def planned(
     levels = [(f"Part {part}",) for part in parts] if parts else [()] * len(windows)
     chunks = zip(texts, levels, strict=True)
     return Plan(
+        setup=Setup(
+            tasks=tasks,
+            budget=Budget(4, text_tokens, 12, 12, 13 if strategy == "incremental" else 0),
+            model=ResolvedModel(Path("m"), "sha", None),
+            job=Job(EngineOptions("m", "sha", 256), {asked.task.name: Sampling() for asked in tasks}),
+            options=Options(group_tokens=256),
+            strategy=strategy,
+        ),
         chunks=[
             Chunk("book", i, above, "", "body", 1, 0, 1, "\n".join(text)) for i, (text, above) in enumerate(chunks)
         ],
-        left_out=[],
         windows=texts,
-        tasks=tasks,
-        budget=Budget(4, text_tokens, 12, 12, 13 if strategy == "incremental" else 0),
-        model=ResolvedModel(Path("m"), "sha", None),
-        job=Job(EngineOptions("m", "sha", 256), {asked.task.name: Sampling() for asked in tasks}),
-        options=Options(group_tokens=256),
         window_tokens=windows,
-        strategy=strategy,
     )
 
 

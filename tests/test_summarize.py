@@ -334,7 +334,7 @@ class TestTasks:
         chunk = Chunk("a", 0, (), "", "body", 1, 0, 5, "Text.")
         warm = Task("warm", "{text}?", join="append", sampling={"temperature": 0.7, "top_p": 0.5})
         prepared = prepare([chunk], tasks=[warm, self.YES_NO], model=starter, options=Options(top_p=0.9))
-        samplings = prepared.job.samplings
+        samplings = prepared.setup.job.samplings
         assert samplings["warm"] == Sampling(temperature=0.7, top_p=0.9)
         assert samplings["yes_no"] == Sampling(top_p=0.9, grammar='root ::= "yes" | "no"')
 
@@ -363,7 +363,7 @@ class TestTasks:
             prepare([chunk], tasks=[all_tasks.find("summarize"), task], model=starter, options=Options())
             for task in (self.YES_NO, early)
         ]
-        assert [plan.shares_texts for plan in plans] == [True, False]
+        assert [plan.setup.shares_texts for plan in plans] == [True, False]
 
     def test_what_a_run_was_asked_is_in_its_facts(
         self, run_tasks: Callable[..., Result], run: ScriptedRun, book: Path

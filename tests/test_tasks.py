@@ -82,7 +82,7 @@ class TestTask:
             ({"join": None}, "become one: give merge"),
             ({"merge": ASK}, "not both"),
             ({"join": None, "merge": "Join them."}, "merge must hold {text} once"),
-            ({"join": "mean"}, "join must be one of majority, union, append, got 'mean'"),
+            ({"join": "mean"}, "join must be one of majority, union, fields, append, got 'mean'"),
             ({"join": "majority"}, "join majority needs choices"),
             ({"join": "union"}, "needs a schema of type array"),
             ({"join": "union", "schema": {"type": "object"}}, "needs a schema of type array"),

@@ -37,8 +37,11 @@ def _completion(id_: str) -> Completion:
 class LetterModel:
     """A letter is a token; the end token has no letter."""
 
-    def tokenize_prompt(self, head: str, text: str, tail: str) -> tuple[list[int], list[int], list[int]]:
-        head_tokens, text_tokens, tail_tokens = ([ord(letter) for letter in part] for part in (head, text, tail))
+    def tokenize_prompt(
+        self, head: str, text: str, tail: str, question: str = ""
+    ) -> tuple[list[int], list[int], list[int]]:
+        parts = (head, text, question + tail)
+        head_tokens, text_tokens, tail_tokens = ([ord(letter) for letter in part] for part in parts)
         return head_tokens, text_tokens, tail_tokens
 
     def detokenize(self, tokens: list[int]) -> str:

@@ -48,16 +48,16 @@ def _plan(arguments: argparse.Namespace) -> int:
     arguments.master = shared.master(arguments)
     with ExitStack() as stack:
         prepared, dropped = summarize.planned(arguments, summarize.Session(arguments.master, stack))
-        vocabulary = stack.enter_context(LlamaModel(prepared.model.path, vocab_only=True))
+        vocabulary = stack.enter_context(LlamaModel(prepared.setup.model.path, vocab_only=True))
         spread = {n: predict.job(prepared, vocabulary, n) for n in arguments.executors}
-    tuned = tune.stored(prepared.model.sha256) if prepared.tuned_on else None
+    tuned = tune.stored(prepared.setup.model.sha256) if prepared.setup.tuned_on else None
     rates = tuned.rates if tuned else None
     levels = next(iter(spread.values()))
     times = [_Time.of(n, on, rates) for n, on in spread.items()] if rates else []
     need, refusal, free = _memory(prepared, arguments.master)
     if arguments.json:
         print(json.dumps(_record(prepared, levels, rates, times) | _memory_record(need, free, refusal), indent=1))
-    elif not prepared.job.needs_engine:
+    elif not prepared.setup.job.needs_engine:
         print(f"{summarize.plan_lines(arguments, prepared, dropped)}\n\n{NO_MODEL}")
     else:
         lines = [summarize.plan_lines(arguments, prepared, dropped), "", *_level_lines(levels), ""]
@@ -89,7 +89,7 @@ class _Time:
 
 
 def _as_tuned(prepared: Any, tuned: Any) -> bool:
-    engine = prepared.job.engine
+    engine = prepared.setup.job.engine
     return (engine.setting, engine.model_sha256) == (tuned.setting, tuned.model_sha256)
 
 
@@ -100,9 +100,9 @@ def _memory(prepared: Any, master: str) -> tuple[Any, str | None, int | None]:
     from cpullm import memory, spark
     from cpullm.errors import MachineError
 
-    if not prepared.job.needs_engine:
+    if not prepared.setup.job.needs_engine:
         return None, None, None
-    engine = prepared.job.engine
+    engine = prepared.setup.job.engine
     local = master == shared.IN_PROCESS or spark.local_cpus(master) is not None
     jvm = local and master != shared.IN_PROCESS
     need = memory.estimate(Path(engine.model), engine, jvm=jvm)
@@ -110,7 +110,7 @@ def _memory(prepared: Any, master: str) -> tuple[Any, str | None, int | None]:
     if free is None:
         return need, None, None
     try:
-        memory.check(Path(engine.model), engine, budget=prepared.budget, jvm=jvm, free=free)
+        memory.check(Path(engine.model), engine, budget=prepared.setup.budget, jvm=jvm, free=free)
     except MachineError as error:
         return need, str(error), free
     return need, None, free
@@ -151,7 +151,7 @@ def _memory_lines(prepared: Any, need: Any, free: int | None, refusal: str | Non
     from cpullm.memory import gigabytes
     from cpullm.memory.need import NAMES
 
-    engine = prepared.job.engine
+    engine = prepared.setup.job.engine
     n = engine.setting.n_seq_max
     lines = [f"memory of one engine, {shared.count(n, 'sequence')} of {engine.n_ctx} tokens"]
     lines += [f"{name:>18} {gigabytes(getattr(need, part)):>12}" for part, name in NAMES.items() if getattr(need, part)]
@@ -175,11 +175,11 @@ def _record(prepared: Any, levels: list[Any], rates: Any, times: list[_Time]) ->
         "units": len(prepared.chunks),
         "windows": prepared.n_windows,
         "text_tokens": prepared.text_tokens,
-        "tasks": [asked.task.name for asked in prepared.tasks],
-        "model": prepared.model.path.name,
-        "model_sha256": prepared.model.sha256,
-        "n_ctx": prepared.job.engine.n_ctx,
-        "setting": asdict(prepared.job.engine.setting),
+        "tasks": [asked.task.name for asked in prepared.setup.tasks],
+        "model": prepared.setup.model.path.name,
+        "model_sha256": prepared.setup.model.sha256,
+        "n_ctx": prepared.setup.job.engine.n_ctx,
+        "setting": asdict(prepared.setup.job.engine.setting),
         "levels": [
             {
                 "requests": level.requests,

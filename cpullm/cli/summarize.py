@@ -171,7 +171,7 @@ class Session:
 
 def plan_lines(arguments: argparse.Namespace, prepared: Any, dropped: Any) -> str:
     """What is going to be done, in a few lines."""
-    model = prepared.model.entry.name if prepared.model.entry else prepared.model.path.name
+    model = prepared.setup.model.entry.name if prepared.setup.model.entry else prepared.setup.model.path.name
     longest = max(chunk.words for chunk in prepared.chunks)
     left_out = shared.matter(prepared.left_out)
     return (
@@ -180,23 +180,27 @@ def plan_lines(arguments: argparse.Namespace, prepared: Any, dropped: Any) -> st
         + _dropped(dropped)
         + (f"left out as front or back matter: {left_out}\n" if left_out else "")
         + _tasks_line(prepared)
-        + f"model {model} ({prepared.model.path.stat().st_size / 1e6:.0f} MB), on {arguments.master}; "
-        + (_tuning(prepared) if prepared.job.needs_engine else "it is not asked")
+        + f"model {model} ({prepared.setup.model.path.stat().st_size / 1e6:.0f} MB), on {arguments.master}; "
+        + (_tuning(prepared) if prepared.setup.job.needs_engine else "it is not asked")
         + _strategy_line(prepared)
     )
 
 
 def _strategy_line(prepared: Any) -> str:
     """How summaries come about, if that is not by the model's own words alone."""
-    if any(prepared.job.way(asked.task.name).extracts for asked in prepared.tasks):
-        return f"\nstrategy {prepared.strategy}: summaries are made of the text's own sentences"
-    return f"\nstrategy {prepared.strategy}" if prepared.strategy != STRATEGIES[0] else ""
+    if any(prepared.setup.job.way(asked.task.name).extracts for asked in prepared.setup.tasks):
+        return f"\nstrategy {prepared.setup.strategy}: summaries are made of the text's own sentences"
+    return f"\nstrategy {prepared.setup.strategy}" if prepared.setup.strategy != STRATEGIES[0] else ""
 
 
 def _tuning(prepared: Any) -> str:
-    if not prepared.options.tuned:
+    if not prepared.setup.options.tuned:
         return "the default setting"
-    return f"as tuned on {prepared.tuned_on}" if prepared.tuned_on else "not tuned for this CPU yet: `cpullm tune`"
+    return (
+        f"as tuned on {prepared.setup.tuned_on}"
+        if prepared.setup.tuned_on
+        else "not tuned for this CPU yet: `cpullm tune`"
+    )
 
 
 def _dropped(report: Any) -> str:
@@ -208,11 +212,11 @@ def _dropped(report: Any) -> str:
 
 
 def _tasks_line(prepared: Any) -> str:
-    names = ", ".join(asked.task.name for asked in prepared.tasks)
+    names = ", ".join(asked.task.name for asked in prepared.setup.tasks)
     if names == "summarize":
         return ""
-    apart = "" if prepared.shares_texts else "; their wordings begin differently, so each reads the texts anew"
-    return f"{'task' if len(prepared.tasks) == 1 else 'tasks'} {names}{apart}\n"
+    apart = "" if prepared.setup.shares_texts else "; their wordings begin differently, so each reads the texts anew"
+    return f"{'task' if len(prepared.setup.tasks) == 1 else 'tasks'} {names}{apart}\n"
 
 
 def _print_summaries(result: Any) -> None:

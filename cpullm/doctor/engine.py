@@ -9,7 +9,7 @@ from cpullm import catalog, gguf, memory
 from cpullm.doctor.findings import Finding, Machine
 from cpullm.errors import CpullmError
 from cpullm.memory import Memory, gigabytes
-from cpullm.plan import Plan
+from cpullm.plan import Setup
 
 
 def model(machine: Machine) -> Finding:
@@ -36,9 +36,9 @@ def engine(machine: Machine) -> Finding:
     """Does one with the default options fit into this machine's memory, beside the JVM of a local session?"""
     free = memory.available(machine.proc, machine.cgroups)
     try:
-        plan = _plan(machine)
-        path, options = Path(plan.job.engine.model), plan.job.engine
-        need = memory.check(path, options, budget=plan.budget, jvm=True, free=free)
+        setup = _setup(machine)
+        options = setup.job.engine
+        need = memory.check(Path(options.model), options, budget=setup.budget, jvm=True, free=free)
     except CpullmError as error:
         return Finding("engine", "with the default options it cannot run", fault=str(error))
     fits = "it fits" if free is not None else "whether it fits is unknown"
@@ -47,16 +47,17 @@ def engine(machine: Machine) -> Finding:
 
 def need(machine: Machine) -> Memory:
     """What an executor's engine takes with the default options. Raises CpullmError."""
-    options = _plan(machine).job.engine
+    options = _setup(machine).job.engine
     return memory.estimate(Path(options.model), options)
 
 
-def _plan(machine: Machine) -> Plan:
-    """That of a job over one word."""
+def _setup(machine: Machine) -> Setup:
+    """That of a job of summaries."""
+    from cpullm import preparing
     from cpullm.options import Options
-    from cpullm.preparing import prepare
-    from cpullm.records import Chunk
 
-    chunk = Chunk("a", 0, (), "", "body", 1, 0, 1, "a")
+    options = Options(strategy="hierarchical")
     path = catalog.resolve_model(machine.model, fetch=False, progress=False).path
-    return prepare([chunk], tasks=["summarize"], model=path, options=Options(strategy="hierarchical"), progress=False)
+    chosen = preparing.Chosen.of(path, options, progress=False)
+    with chosen.vocabulary() as vocabulary:
+        return preparing.setup(chosen, ["summarize"], options, vocabulary)

@@ -116,13 +116,16 @@ class LlamaModel:
             raise EngineError(f"llama.cpp could not tokenize {len(data)} bytes (code {count}).")
         return list(tokens[:count])
 
-    def tokenize_prompt(self, head: str, text: str, tail: str) -> tuple[list[int], list[int], list[int]]:
-        """Token ids of a prompt's three parts: the text between head and tail as plain data, one BOS at most."""
+    def tokenize_prompt(
+        self, head: str, text: str, tail: str, question: str = ""
+    ) -> tuple[list[int], list[int], list[int]]:
+        """Token ids of a prompt's parts: head; the text as plain data; the question, likewise, and tail. One BOS."""
         tokens = list(self._wording(head))
         bos = c.llama_vocab_bos(self._vocab)
         if c.llama_vocab_get_add_bos(self._vocab) and tokens[:1] != [bos]:
             tokens.insert(0, bos)
-        return tokens, self.tokenize(text, special=False), list(self._wording(tail))
+        asked = self.tokenize(question, special=False) if question else []
+        return tokens, self.tokenize(text, special=False), asked + self._wording(tail)
 
     def count_prompt_tokens(self, head: str, text: str, tail: str) -> int:
         """Tokens of a whole prompt."""

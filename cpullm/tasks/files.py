@@ -13,7 +13,8 @@ from cpullm.tasks.task import SAMPLING, Task
 
 WORDINGS = ("ask", "merge", "update")
 _TEXTS = ("about", *WORDINGS, "join", "grammar")
-KEYS = (*_TEXTS, "max_tokens", *SAMPLING, "choices", "schema", "guards")
+_NUMBERS = ("max_tokens", "words", "window_tokens")
+KEYS = (*_TEXTS, *_NUMBERS, *SAMPLING, "choices", "schema", "guards")
 
 
 def read(path: Path) -> Task:
@@ -82,8 +83,7 @@ def _fields(section: dict[str, str]) -> dict[str, Any]:
     if not section.get("ask"):
         raise OptionError("its `ask`, the wording of the question, is missing.")
     found: dict[str, Any] = {key: section[key].strip() for key in _TEXTS if key in section}
-    if "max_tokens" in section:
-        found["max_tokens"] = _number("max_tokens", section["max_tokens"], int)
+    found |= {key: _number(key, section[key], int) for key in _NUMBERS if key in section}
     if "guards" in section:
         found["guards"] = _flag("guards", section["guards"])
     if "choices" in section:

@@ -9,11 +9,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from cpullm.errors import ModelError
 from cpullm.records import Prompt
-from cpullm.tasks.task import SO_FAR, TEXT, Task, check_wording
+from cpullm.tasks.task import QUESTION, SO_FAR, TEXT, Task, check_wording
 
 # Stand for the document while the template is rendered: no template may see a document's text, or change it.
 _MARK = "\ufdd0text\ufdd0"
 _MARK_SO_FAR = "\ufdd0summary\ufdd0"
+_MARK_QUESTION = "\ufdd0question\ufdd0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,14 @@ def render(words: str, template: str | None, *, bos: str = "", eos: str = "") ->
     prompt must be the same tomorrow. Without a template the wording itself is the prompt, as base models need it.
     """
     check_wording("A prompt", words, so_far=SO_FAR in words)
-    content = words.replace(TEXT, _MARK).replace(SO_FAR, _MARK_SO_FAR)
+    content = words.replace(TEXT, _MARK).replace(SO_FAR, _MARK_SO_FAR).replace(QUESTION, _MARK_QUESTION)
     rendered = _render_chat(content, template, bos, eos) if template else content
     head, *tails = rendered.split(_MARK)
     if len(tails) != 1:
         raise ModelError(f"The model's chat template shows the message {len(tails)} times instead of once.")
+    if QUESTION in words:
+        between, _, tail = tails[0].partition(_MARK_QUESTION)
+        return Prompt(head, tail, between)
     head, _, between = head.partition(_MARK_SO_FAR)
     return Prompt(head, tails[0], between)
 

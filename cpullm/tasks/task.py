@@ -14,7 +14,8 @@ from cpullm.options import Options
 
 TEXT = "{text}"
 SO_FAR = "{summary}"
-JOINS = ("majority", "union", "append")
+QUESTION = "{question}"
+JOINS = ("majority", "union", "fields", "append")
 DEFAULT_MAX_TOKENS = 160
 # What a task may say about sampling; the seed is the run's, the grammar follows from the answer's shape.
 SAMPLING = tuple(option.name for option in fields(Sampling) if option.name not in ("seed", "grammar"))
@@ -25,11 +26,13 @@ class Task:
     """One question about every text. `ask` holds `{text}` once; what stands before it is best nothing.
 
     A long text is asked about in pieces. Their answers become one by asking again with `merge`, or by `join`: the
-    `majority` of choices, the `union` of JSON lists, or `append`, one after another. `update` asks with the next
-    piece as `{text}` and the answer so far, `{summary}`, before it (incremental updating). An answer is free text, one
-    of `choices`, or follows a `grammar` (GBNF) or a JSON `schema`. With `guards` it retells the text, and is held
-    against it. `max_tokens` and `sampling` (temperature, top_p, min_p, repeat_penalty, dry_multiplier) hold where the
-    run's options say nothing. Raises OptionError.
+    `majority` of choices, the `union` of JSON lists, the `fields` of JSON objects, or `append`, one after another.
+    `update` asks with the next piece as `{text}` and the answer so far, `{summary}`, before it (incremental updating).
+    An answer is free text, one of `choices`, or follows a `grammar` (GBNF) or a JSON `schema`. With `guards` it retells
+    the text, and is held against it; `words` is then about how long it is. With `{question}` after `{text}` each text
+    comes with a question of its own. `max_tokens`, `window_tokens` (the longest piece asked about at once) and
+    `sampling` (temperature, top_p, min_p, repeat_penalty, dry_multiplier) hold where the run's options say nothing.
+    Raises OptionError.
     """
 
     name: str
@@ -44,13 +47,15 @@ class Task:
     schema: Mapping[str, Any] | None = None
     update: str | None = None
     guards: bool = False
+    words: int | None = None
+    window_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not regex.fullmatch(r"[\w-]+", self.name):
             raise OptionError(f"a task's name must be of letters, digits, _ and -, got {self.name!r}.")
         try:
             check_wording("ask", self.ask)
-            _check_numbers(self.max_tokens, self.sampling)
+            _check_numbers(self)
             object.__setattr__(self, "choices", _choices(self.choices))
             _check_shape(self)
             _check_joining(self)
@@ -62,6 +67,11 @@ class Task:
     def is_free(self) -> bool:
         """Whether any text is an answer, as one cut short still is; else an answer is whole or of no use."""
         return not self.choices and self.grammar is None and self.schema is None
+
+    @property
+    def has_questions(self) -> bool:
+        """Whether each text comes with a question of its own."""
+        return QUESTION in self.ask
 
 
 def check_wording(key: str, words: Any, *, so_far: bool = False) -> None:
@@ -77,6 +87,8 @@ def check_wording(key: str, words: Any, *, so_far: bool = False) -> None:
             raise OptionError(f"{key} has no {place}; only `update` has one.")
     if so_far and words.index(SO_FAR) > words.index(TEXT):
         raise OptionError(f"{key} must hold {SO_FAR} before {TEXT}.")
+    if words.count(QUESTION) > 1 or 0 <= words.find(QUESTION) < words.index(TEXT) or (so_far and QUESTION in words):
+        raise OptionError(f"{key} may hold {QUESTION} once, after {TEXT}; `update` has none.")
 
 
 def _check_unicode(key: str, text: str) -> None:
@@ -86,15 +98,16 @@ def _check_unicode(key: str, text: str) -> None:
         raise OptionError(f"{key} holds half a character, which is no Unicode text, got {text!r}.") from None
 
 
-def _check_numbers(max_tokens: Any, sampling: Any) -> None:
-    if not isinstance(sampling, Mapping):
-        raise OptionError(f"sampling must be names and numbers, as {{'temperature': 0.5}}, got {sampling!r}.")
-    unknown = [name for name in sampling if name not in SAMPLING]
+def _check_numbers(task: Task) -> None:
+    if not isinstance(task.sampling, Mapping):
+        raise OptionError(f"sampling must be names and numbers, as {{'temperature': 0.5}}, got {task.sampling!r}.")
+    unknown = [name for name in task.sampling if name not in SAMPLING]
     if unknown:
         raise OptionError(f"sampling has no {unknown[0]!r}; there are {', '.join(SAMPLING)}.")
-    if max_tokens is None or None in sampling.values():
+    if task.max_tokens is None or None in task.sampling.values():
         raise OptionError("max_tokens and what sampling names must be numbers, got None.")
-    Options(max_tokens=max_tokens, **sampling)  # their ranges are the options'
+    lengths = {"max_tokens": task.max_tokens, "words": task.words, "window_tokens": task.window_tokens}
+    Options.of({**lengths, **task.sampling})  # their ranges are the options'
 
 
 def _choices(choices: Any) -> tuple[str, ...]:
@@ -130,11 +143,14 @@ def _check_joining(task: Task) -> None:
         )
     if task.merge is not None:
         check_wording("merge", task.merge)
+        if QUESTION in task.merge and not task.has_questions:
+            raise OptionError(f"merge holds {QUESTION}, and ask has none; give it to both, or leave it out.")
         return
-    is_list = task.schema is not None and task.schema.get("type") == "array"
+    kind = None if task.schema is None else task.schema.get("type")
     needs = {
         "majority": ("choices", bool(task.choices)),
-        "union": ("a schema of type array", is_list),
+        "union": ("a schema of type array", kind == "array"),
+        "fields": ("a schema of type object", kind == "object"),
         "append": ("free text or a grammar", not task.choices and task.schema is None),
     }
     if task.join is None or task.join not in JOINS:
@@ -152,3 +168,5 @@ def _check_retelling(task: Task) -> None:
     for name, given in (("guards", task.guards), ("update", task.update)):
         if given and (task.merge is None or not task.is_free):
             raise OptionError(f"{name} is for answers in free text that are merged by asking again; leave it out.")
+    if task.words is not None and not task.guards:
+        raise OptionError("words is for answers that retell the text; give guards too, or leave it out.")
