@@ -17,11 +17,13 @@ from cpullm.errors import InputError, OptionError
 from cpullm.options import Splitting
 from cpullm.records import Document
 from cpullm.spark import listing, rows
+from cpullm.spark.failures import first_line
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _MOST_BYTES = 2**31 - 1
+_FILE = {"path": "string", "modificationTime": "timestamp", "length": "bigint", "content": "binary"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,38 @@ def split_files(
     """One row per chunk of the documents that `read_files` gives: columns `rows.CHUNK`."""
     splitting = Splitting.of(splitting)
     return _from_files(spark, path, reading, rows.CHUNK, lambda documents: rows.chunk_rows(documents, splitting))
+
+
+def parse_files(frame: DataFrame, reading: Reading | None = None) -> DataFrame:
+    """Files as `spark.read.format("binaryFile")` gives them → one row per document: columns `rows.DOCUMENT`.
+
+    Ids are the paths, `path#row` for a table's rows. Streams too. Content is only sent to Python from file systems that
+    a worker cannot open itself.
+    """
+    from pyspark.sql import functions as F
+
+    readers.check_columns(frame.columns, *_FILE)
+    rows.check_types(frame, _FILE)
+    brought = F.when(~F.col("path").startswith(listing.LOCAL), F.col("content")).alias("content")
+    return _parsed(frame.select("path", "length", brought), reading, rows.DOCUMENT, rows.document_rows)
+
+
+def stream_files(
+    spark: SparkSession, path: str | Path, reading: Reading | None = None, *, files_per_trigger: int = 32
+) -> DataFrame:
+    """A stream of the documents in the files of a directory and those to come: columns `rows.DOCUMENT`.
+
+    A micro-batch takes at most so many files. Files are to be moved into the directory whole.
+    """
+    if isinstance(files_per_trigger, bool) or not isinstance(files_per_trigger, int) or files_per_trigger < 1:
+        raise OptionError(f"files_per_trigger must be a whole number of 1 or more, got {files_per_trigger!r}.")
+    from pyspark.errors import AnalysisException
+
+    source = spark.readStream.format("binaryFile").schema(rows.ddl(_FILE)).option("recursiveFileLookup", "true")
+    try:
+        return parse_files(source.option("maxFilesPerTrigger", files_per_trigger).load(str(path)), reading)
+    except AnalysisException as error:
+        raise InputError(f"{path} cannot be listed by Spark ({first_line(error)}); check its name.") from error
 
 
 def split_documents(frame: DataFrame, splitting: Splitting | None = None) -> DataFrame:
@@ -98,16 +132,27 @@ def _from_files(
     schema: Mapping[str, str],
     made: Callable[[Iterable[Document]], Iterator[rows.Row]],
 ) -> DataFrame:
+    found = listing.files(spark, str(path), (reading or Reading()).max_bytes)
+    return _parsed(found.frame, reading, schema, made, found.root, found.single)
+
+
+def _parsed(
+    files: DataFrame,
+    reading: Reading | None,
+    schema: Mapping[str, str],
+    made: Callable[[Iterable[Document]], Iterator[rows.Row]],
+    root: str = "",
+    single: bool = False,
+) -> DataFrame:
+    """Files with `path, length, content` → rows of the schema."""
     how = reading or Reading()
-    found = listing.files(spark, str(path), how.max_bytes)
-    root, single = found.root, found.single
 
     def read(batches):  # type: ignore[no-untyped-def] # as above
-        files = (file for batch in batches for file in batch.itertuples(index=False, name=None))
-        documents = (document for file in files for document in _documents(file, root, single, how))
+        found = (file for batch in batches for file in batch.itertuples(index=False, name=None))
+        documents = (document for file in found for document in _documents(file, root, single, how))
         return rows.tables(made(documents), schema)
 
-    return found.frame.mapInPandas(read, rows.ddl(schema))
+    return files.mapInPandas(read, rows.ddl(schema))
 
 
 def _documents(file: rows.Row, root: str, single: bool, reading: Reading) -> list[Document]:

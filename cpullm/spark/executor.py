@@ -22,7 +22,7 @@ def answer(requests: Sequence[Request], job: Job, store: Store | None) -> tuple[
     context = TaskContext.get()
     attempt = context.attemptNumber() if context is not None else 0
     if job.needs_engine:
-        job = replace(job, engine=_engine_here(job.engine, context.cpus() if context is not None else 1))
+        job = replace(job, engine=engine_here(job.engine))
     if store is not None and store.is_seen():
         completions, kept = retry.answer(requests, job, store)
     else:
@@ -33,8 +33,12 @@ def answer(requests: Sequence[Request], job: Job, store: Store | None) -> tuple[
     return completions, replace(clock.finished(completions, executor, attempt), kept=kept)
 
 
-def _engine_here(engine: EngineOptions, task_cpus: int) -> EngineOptions:
-    """The engine's file and threads as they are for this task."""
+def engine_here(engine: EngineOptions) -> EngineOptions:
+    """The engine's file and threads as they are for this task of Spark."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    task_cpus = context.cpus() if context is not None else 1
     n_threads = engine.setting.n_threads or min(task_cpus, worker.usable_cpus())
     setting = replace(engine.setting, n_threads=n_threads)
     return replace(engine, model=str(_model_here(engine)), place=Place.HERE, setting=setting)

@@ -55,7 +55,7 @@ def run(
     for n_more in reversed(range(_N_JOBS)):
         left = [request for request in requests if request.id not in answers]
         n_before = store.size() if store else 0
-        placed = replace(job, engine=_placed(spark, job.engine, n_sent)) if job.needs_engine else job
+        placed = replace(job, engine=shipped(spark, job.engine, n_sent)) if job.needs_engine else job
         try:
             answers |= {completion.id: completion for completion in _answered(spark, left, placed, store, watch)}
             break
@@ -143,7 +143,7 @@ def _listing() -> Any:
     return Listing()
 
 
-def _placed(spark: SparkSession, engine: EngineOptions, n_sent: int) -> EngineOptions:
+def shipped(spark: SparkSession, engine: EngineOptions, n_sent: int = 1) -> EngineOptions:
     """The engine as executors see it: in local mode the file where it lies, else the n-th copy that Spark brings."""
     context = spark.sparkContext
     if engine.place is not Place.HERE or local_cpus(str(context.master)) is not None:

@@ -13,7 +13,7 @@ from cpullm.spark.failures import first_line
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_LOCAL = "file:"
+LOCAL = "file:"
 _WILD = "*?[]{}"
 
 
@@ -48,7 +48,7 @@ def files(spark: SparkSession, path: str, max_bytes: int) -> Found:
         raise InputError(f"there is no file under {path}; give a directory or a file that Spark does not hide.")
     listed = _paths(spark, uris)
     single = len(uris) == 1 and listed.collect()[0]["path"] == root
-    return Found(_frame(frame, listed, uris[0].startswith(_LOCAL), max_bytes), root, single)
+    return Found(_frame(frame, listed, uris[0].startswith(LOCAL), max_bytes), root, single)
 
 
 def name_below(root: str, path: str) -> str:

@@ -15,10 +15,12 @@ from cpullm.options import Options
 TEXT = "{text}"
 SO_FAR = "{summary}"
 QUESTION = "{question}"
+CHOICE = "{choice}"
 JOINS = ("majority", "union", "fields", "append")
 DEFAULT_MAX_TOKENS = 160
-# What a task may say about sampling; the seed is the run's, the grammar follows from the answer's shape.
-SAMPLING = tuple(option.name for option in fields(Sampling) if option.name not in ("seed", "grammar"))
+# What a task may say about sampling; the seed is the run's, the rest follows from the answer's shape.
+_OTHERS = ("seed", "grammar", "choices", "closing")
+SAMPLING = tuple(option.name for option in fields(Sampling) if option.name not in _OTHERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,12 @@ class Task:
     A long text is asked about in pieces. Their answers become one by asking again with `merge`, or by `join`: the
     `majority` of choices, the `union` of JSON lists, the `fields` of JSON objects, or `append`, one after another.
     `update` asks with the next piece as `{text}` and the answer so far, `{summary}`, before it (incremental updating).
-    An answer is free text, one of `choices`, or follows a `grammar` (GBNF) or a JSON `schema`. With `guards` it retells
-    the text, and is held against it; `words` is then about how long it is. With `{question}` after `{text}` each text
-    comes with a question of its own. `max_tokens`, `window_tokens` (the longest piece asked about at once) and
-    `sampling` (temperature, top_p, min_p, repeat_penalty, dry_multiplier) hold where the run's options say nothing.
-    Raises OptionError.
+    An answer is free text, the likeliest of `choices` at its place in the `answer`, or follows a `grammar` (GBNF) or a
+    JSON `schema`. With `guards` it is held
+    against the text: free text, of about so many `words`, is mended, and JSON loses the strings that the text has not.
+    With `{question}` after `{text}` each text comes with a question of its own. `max_tokens`, `window_tokens` (the
+    longest piece asked about at once) and `sampling` (temperature, top_p, min_p, repeat_penalty, dry_multiplier) hold
+    where the run's options say nothing. Raises OptionError.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Task:
     max_tokens: int = DEFAULT_MAX_TOKENS
     sampling: Mapping[str, float] = field(default_factory=dict)
     choices: tuple[str, ...] = ()
+    answer: str = CHOICE
     grammar: str | None = None
     schema: Mapping[str, Any] | None = None
     update: str | None = None
@@ -58,6 +62,7 @@ class Task:
             _check_numbers(self)
             object.__setattr__(self, "choices", _choices(self.choices))
             _check_shape(self)
+            _check_answer(self)
             _check_joining(self)
             _check_retelling(self)
         except OptionError as error:
@@ -67,6 +72,11 @@ class Task:
     def is_free(self) -> bool:
         """Whether any text is an answer, as one cut short still is; else an answer is whole or of no use."""
         return not self.choices and self.grammar is None and self.schema is None
+
+    @property
+    def retells(self) -> bool:
+        """Whether its answers are sentences that are held against the text."""
+        return self.guards and self.is_free
 
     @property
     def has_questions(self) -> bool:
@@ -135,6 +145,14 @@ def _check_shape(task: Task) -> None:
         raise OptionError(f"schema must be a JSON schema, as {{'type': 'array', …}}, got {task.schema!r}.")
 
 
+def _check_answer(task: Task) -> None:
+    if not isinstance(task.answer, str) or task.answer.count(CHOICE) != 1:
+        raise OptionError(f"answer must hold {CHOICE} once, where the choice goes, got {task.answer!r}.")
+    _check_unicode("answer", task.answer)
+    if task.answer != CHOICE and not task.choices:
+        raise OptionError("answer is for choices; give them too, or leave it out.")
+
+
 def _check_joining(task: Task) -> None:
     if (task.merge is None) == (task.join is None):
         raise OptionError(
@@ -165,8 +183,8 @@ def _check_retelling(task: Task) -> None:
         raise OptionError(f"guards must be yes or no, got {task.guards!r}.")
     if task.update is not None:
         check_wording("update", task.update, so_far=True)
-    for name, given in (("guards", task.guards), ("update", task.update)):
+    for name, given in (("guards", task.guards and task.schema is None), ("update", task.update)):
         if given and (task.merge is None or not task.is_free):
             raise OptionError(f"{name} is for answers in free text that are merged by asking again; leave it out.")
-    if task.words is not None and not task.guards:
+    if task.words is not None and not task.retells:
         raise OptionError("words is for answers that retell the text; give guards too, or leave it out.")
