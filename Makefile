@@ -23,7 +23,7 @@ option = $(if $(value $(1)),$(2)=$(call quote,$(1)))
 # $(call failed,LOG): shows the end of the log, and stops.
 failed = { tail -n 20 $(1); echo "Setting up failed: the whole log is $(1)"; exit 1; } >&2
 
-.PHONY: help summarize plan tune models bundle test check format bench eval fuzz faults scale serving test-cluster test-bundle test-spark35 install clean tools
+.PHONY: help summarize dataset plan tune models bundle test check format bench eval fuzz faults scale serving test-airflow test-cluster test-bundle test-spark35 install clean tools
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -39,6 +39,7 @@ help: ## Show this list
 	'  OUT     the folder to write to (default: summaries/<name>)' \
 	'  ANSWERS where answers are kept as they come, a folder or hdfs://, s3:// (default: OUT/answers)' \
 	'  FRESH   1 to forget the answers that are kept there' \
+	'make dataset takes VALIDATION (the share of the documents for validation; default: 0.1) and OUT (default: datasets/<name>) as well.' \
 	'make bench takes BOOK, MODEL and OUT (default: bench.json) as well, and:' \
 	'  PART    one of split, compare, tasks, spark, plan, machine, growth, variants, each within ten minutes (default: all)' \
 	'  FORMAT  Q8_0 or Q4_0: compare all in this format of the weights (default: each in its fastest)' \
@@ -52,6 +53,12 @@ summarize: .venv/.run ## Summarize BOOK, by default the bundled sample, with the
 	$(call option,MODEL,--model) $(call option,MASTER,--master) $(call option,OUT,--out) $(call option,ANSWERS,--answers) \
 	$(call option,STRATEGY,--strategy) $(call option,LEVELS,--levels) $(call option,WORDS,--words) $(call option,PROMPT,--prompt) \
 	$(if $(value FRESH),--fresh)
+
+dataset: .venv/.run ## Make data for training from BOOK, documents without what they hold twice, in OUT; takes the same variables
+	@.venv/bin/cpullm dataset $(if $(value BOOK),$(call quote,BOOK),sample) $(call option,TASK,--task) $(call option,LIMIT,--limit) \
+	$(call option,MODEL,--model) $(call option,MASTER,--master) $(call option,OUT,--out) $(call option,ANSWERS,--answers) \
+	$(call option,STRATEGY,--strategy) $(call option,LEVELS,--levels) $(call option,WORDS,--words) $(call option,PROMPT,--prompt) \
+	$(call option,VALIDATION,--validation) $(if $(filter in-process,$(MASTER)),,--clean) $(if $(value FRESH),--fresh)
 
 plan: .venv/.run ## Say what that would take of time and memory, and whether it fits; takes the same variables
 	@.venv/bin/cpullm plan $(if $(value BOOK),$(call quote,BOOK),sample) $(call option,TASK,--task) $(call option,LIMIT,--limit) \
@@ -75,6 +82,9 @@ test-cluster: .venv/.dev ## Run all tests on a standalone cluster of this machin
 
 test-bundle: .venv/.dev .venv/.every-cpu-$(LLAMA) ## Make a bundle and use it where there is no network, which takes root to arrange
 	@.venv/bin/python -m pytest -q tests/test_bundle.py
+
+test-airflow: .venv/.dev .venv-airflow/.made ## Run docs/airflow under Airflow itself, in an environment of its own
+	@.venv/bin/python -m pytest -q tests/test_airflow.py
 
 bench: .venv/.bench ## Measure this machine and what else runs models on it: everything, or one PART
 	@.venv/bin/cpullm bench $(if $(value PART),$(call quote,PART)) $(call option,BOOK,--book) $(call option,MODEL,--model) \
@@ -109,7 +119,7 @@ format: .venv/.dev ## Rewrite the code in the project's style
 install: .venv/.run ## Set up .venv, and nothing else
 
 clean: ## Remove .venv and what tools leave behind; fetched models, books and summaries stay
-	@rm -rf .venv .venv35 .*_cache .hypothesis build dist spark-warehouse metastore_db
+	@rm -rf .venv .venv35 .venv-airflow .*_cache .hypothesis build dist spark-warehouse metastore_db
 	@find cpullm tests -name __pycache__ -prune -exec rm -rf {} +
 
 # What pip cannot bring. One line says what is missing, before any work.
@@ -168,6 +178,13 @@ compile = key=$$({ uname -m; $(1); echo '$(2)' "$$CMAKE_ARGS"; } 2>/dev/null | c
 	@echo "import site; site.addsitedir('$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
 	  >.venv35/all.pth && mv .venv35/all.pth .venv35/lib/python3*/site-packages/
 	@$(PIP) --python .venv35/bin/python install --no-deps 'pyspark==3.5.*' 'py4j==0.10.9.7' >.venv35/install.log 2>&1 || $(call failed,.venv35/install.log)
+	@touch $@
+
+# cpullm is not in it: what its tasks start is the command of .venv.
+.venv-airflow/.made: | .venv/.made
+	@echo "Installing Airflow into .venv-airflow"
+	@.venv/bin/python -m venv --clear .venv-airflow
+	@$(PIP) --python .venv-airflow/bin/python install 'apache-airflow>=3,<4' >.venv-airflow/install.log 2>&1 || $(call failed,.venv-airflow/install.log)
 	@touch $@
 
 # A peer that has no package for this machine is left out of the comparison.

@@ -1,5 +1,8 @@
 """Summarize documents with quantized LLMs on CPUs, on one machine or under Apache Spark."""
 
+from cpullm.columns import transform
+from cpullm.columns.spark import register_sql
+from cpullm.dataset import Dataset, dataset
 from cpullm.errors import (
     CpullmError,
     EngineError,
@@ -9,7 +12,7 @@ from cpullm.errors import (
     ModelError,
     OptionError,
 )
-from cpullm.options import Hygiene, Options, Splitting
+from cpullm.options import Hygiene, Options, Splitting, Training
 from cpullm.records import Chunk, Document, Split, Summary
 from cpullm.summarize import Result, run, summarize
 from cpullm.tasks import Task
@@ -17,6 +20,7 @@ from cpullm.tasks import Task
 __all__ = [
     "Chunk",
     "CpullmError",
+    "Dataset",
     "Document",
     "EngineError",
     "FetchError",
@@ -31,6 +35,10 @@ __all__ = [
     "Splitting",
     "Summary",
     "Task",
+    "Training",
+    "dataset",
+    "register_sql",
     "run",
     "summarize",
+    "transform",
 ]

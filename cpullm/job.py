@@ -41,7 +41,7 @@ class EngineOptions:
     """What one engine is: a model file, the room it gets and how it computes. Two equal ones may share an engine.
 
     `model` is a path, or what `place` takes to find it: the name of a file that Spark brings (`SparkFiles`), or a URI.
-    `n_ctx` is the room of one sequence, in tokens, prompt and answer together.
+    `n_ctx` is the room of one sequence, in tokens, prompt and answer together. One that `embeds` gives vectors.
     """
 
     model: str
@@ -49,11 +49,14 @@ class EngineOptions:
     n_ctx: int
     setting: Setting = Setting()
     place: Place = Place.HERE
+    embeds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a token is chosen from the model's likelihoods. `grammar` is GBNF that the answer must follow.
+    """How a token is chosen from the model's likelihoods. `grammar` is GBNF that the answer must follow. With `choices`
+    none is chosen: the answer is the likeliest of these texts, each with `closing` behind it; `calibrated`, the one
+    that a text makes likelier than none does, by most (arXiv 2102.09690, 2104.08315).
 
     `min_p`: arXiv 2407.01082. `repeat_penalty`: arXiv 1909.05858. DRY: text-generation-webui pull request 5677.
     """
@@ -65,6 +68,9 @@ class Sampling:
     dry_multiplier: float = 0.0
     seed: int = 0
     grammar: str | None = None
+    choices: tuple[str, ...] = ()
+    closing: str = ""
+    calibrated: bool = False
 
     def __post_init__(self) -> None:
         for name in ("temperature", "top_p", "min_p", "repeat_penalty", "dry_multiplier"):
@@ -117,5 +123,5 @@ class Job:
 
     @property
     def needs_engine(self) -> bool:
-        """Whether any task asks the model."""
-        return any(self.way(task).asks for task in self.samplings)
+        """Whether any task asks the model, or texts get vectors."""
+        return self.engine.embeds or any(self.way(task).asks for task in self.samplings)

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from cpullm.engine.engine import Engine, Runner
-from cpullm.engine.sequence import Batch, Entry, Sequence
+from cpullm.engine.sequence import Batch, Entry, Outcome, Sequence
 from cpullm.errors import EngineError
 from cpullm.job import EngineOptions, Setting
 from cpullm.rates import Point
@@ -154,13 +154,13 @@ class TimedRunner:
     def release(self, seq_id: int) -> None:
         self._runner.release(seq_id)
 
-    def decode(self, batch: Batch) -> list[int]:
+    def decode(self, batch: Batch) -> list[Outcome]:
         clock = self.decoding if all(sequence.prefilled for sequence, _ in batch.parts) else self.prefilling
         started = time.perf_counter()
-        tokens = self._runner.decode(batch)
+        outcomes = self._runner.decode(batch)
         clock.seconds += time.perf_counter() - started
         clock.tokens += len(batch.tokens)
-        return tokens
+        return outcomes
 
 
 class _RandomRunner(TimedRunner):
@@ -172,7 +172,7 @@ class _RandomRunner(TimedRunner):
         self._random = random.Random(1)
         self._n_vocab = n_vocab
 
-    def decode(self, batch: Batch) -> list[int]:
+    def decode(self, batch: Batch) -> list[Outcome]:
         if self.ends_at is not None and time.perf_counter() > self.ends_at:
             raise _TimeIsUp
         return [self._random.randrange(self._n_vocab) for _ in super().decode(batch)]

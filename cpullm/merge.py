@@ -233,7 +233,8 @@ class Merging:
     def _take(self, question: _Question, completions: Sequence[Completion]) -> None:
         """A level's completions to their unit, each as a passage that leads to the documents."""
         state = question.state
-        done = [checked(state.asked.task, completion) for completion in completions]
+        texts = [text.text if self._setup.options.guards else None for text in question.texts]
+        done = [checked(state.asked.task, *pair) for pair in zip(completions, texts, strict=True)]
         said = [
             None if one.error else self._passage(state, one, text)
             for one, text in zip(done, question.texts, strict=True)

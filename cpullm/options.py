@@ -10,6 +10,7 @@ import regex
 
 from cpullm.errors import OptionError
 from cpullm.job import Sampling, Setting
+from cpullm.records import Method
 from cpullm.tree import BOOK, LEVELS, WORDS
 
 KV_TYPES = ("f16", "q8_0")
@@ -260,3 +261,37 @@ def _check_pattern(pattern: str) -> None:
         regex.compile(pattern, regex.MULTILINE)
     except regex.error as error:
         raise OptionError(f"pattern {pattern!r} is no regular expression: {error}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Which answers become data for training, and how they are divided."""
+
+    validation: float = _option(0.1, "share of the documents that is held out for validation", low=0.0, high=0.9)
+    split_seed: int = _option(0, "seed of which documents these are", low=0, high=2**32 - 1)
+    least_support: float = _option(
+        0.0, "leave out a summary with a sentence that its text bears out less than this", low=0.0, high=1.0
+    )
+    methods: tuple[str, ...] | None = _option(
+        None, "take only summaries that came about so: generated, repaired, extracted; by default all"
+    )
+    mended: bool = _option(True, "take summaries that guards found something in, mended; else leave them out")
+    row_tokens: int | None = _option(
+        None, "longest row, prompt and answer, in tokens of the tokenizer; by default any", low=16, high=10_000_000
+    )
+    tokenizer: str | None = _option(
+        None, "a model's name or a .gguf file, whose tokenizer and chat template row_tokens counts with; by default "
+        "the model that is asked",
+    )  # fmt: skip
+    licence: str | None = _option(None, "under what the texts may be used, for each row to say; by default nothing")
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
+        _check_flags(self)
+        if self.methods is not None:
+            methods = self.methods if isinstance(self.methods, (tuple, list)) else (self.methods,)
+            object.__setattr__(self, "methods", tuple(methods))
+            for method in methods or [None]:
+                _check_choice("methods", method or "", tuple(method.value for method in Method))
+        if self.tokenizer is not None and self.row_tokens is None:
+            raise OptionError(f"tokenizer {self.tokenizer} counts for row_tokens: give both, or leave it out.")

@@ -35,7 +35,7 @@ def page(result: Result) -> str:
                 lines += [f"{'#' * min(depth + 2, 6)} {_heading(title)}{anchor}", ""]
         shown = path
         for row in rows:
-            label = [f"**{_escape(row.task)}**", ""] if len(rows) > 1 else []
+            label = [f"**{escaped(row.task)}**", ""] if len(rows) > 1 else []
             lines += [*label, *_body(row), "", *names.sources(row)]
     return "\n".join(lines)
 
@@ -65,7 +65,7 @@ def _by(result: Result) -> list[str]:
         (): f"By {model}, a language model: check before use.",
         (Method.EXTRACTED.value,): "Sentences of the text itself, with the places where they stand.",
     }
-    others = f" By {model}, as it gave them: {', '.join(map(_escape, plain))}." if methods and plain else ""
+    others = f" By {model}, as it gave them: {', '.join(map(escaped, plain))}." if methods and plain else ""
     mixed = (
         f"By {model}, a language model. Each sentence was held against the text: the numbers lead to what supports it, "
         "and how well, from 0 to 1. What the text does not bear out was taken out, and its own sentences put in its "
@@ -78,13 +78,13 @@ def _by(result: Result) -> list[str]:
 
 
 def _body(summary: Summary) -> list[str]:
-    body = [_escape(paragraph) for paragraph in _numbered(summary).splitlines()]
+    body = [escaped(paragraph) for paragraph in _numbered(summary).splitlines()]
     if not summary.sentences and summary.finish_reason == FinishReason.LENGTH:
         body += ["", "*(An answer was cut at `max_tokens`.)*"]
     if not summary.sentences and summary.finish_reason == FinishReason.LOOP:
         body += ["", "*(An answer repeated itself and was ended there.)*"]
     if summary.error is not None:
-        body += ["", f"*(Error: {_escape(summary.error)})*"]
+        body += ["", f"*(Error: {escaped(summary.error)})*"]
     return body
 
 
@@ -142,7 +142,7 @@ class _Names:
                 f"{str(i).translate(_SMALL)} {self._places(summary, s)}" for i, s in enumerate(summary.sentences, 1)
             ]
             return [f"*Where it stands, in characters: {'; '.join(places)}*", ""]
-        told = f": {_escape('; '.join(summary.reasons))}" if summary.reasons else ""
+        told = f": {escaped('; '.join(summary.reasons))}" if summary.reasons else ""
         lines = [f"{i}. {s.support:.2f} {self._quotes(summary, s)}" for i, s in enumerate(summary.sentences, 1)]
         return [f"*{summary.method}{told}*", "", *lines, ""]
 
@@ -165,7 +165,7 @@ class _Names:
     def _quote(self, document: str, origin: Origin) -> str:
         chapter = self._chapters[document, origin.index]
         text = " ".join(chapter.text[origin.start - chapter.start : origin.end - chapter.start].split())
-        return _escape(text if len(text) <= _QUOTED else f"{text[: _QUOTED // 2]} … {text[-_QUOTED // 2 :]}")
+        return escaped(text if len(text) <= _QUOTED else f"{text[: _QUOTED // 2]} … {text[-_QUOTED // 2 :]}")
 
 
 def _readable(text: str) -> str:
@@ -188,10 +188,10 @@ def _phrase(value: Any) -> str:
 
 
 def _heading(text: str) -> str:
-    return _escape(" ".join(text.split()))
+    return escaped(" ".join(text.split()))
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
     """Text as Markdown shows it: a model's `<b>` or a title's `*` is text, not markup."""
     escaped = "".join(f"\\{char}" if char in "\\`*_<>[]#|~&" else char for char in encodable(text)).strip()
     # A line of = or - would make a heading of the paragraph above it, + and - would begin a list.

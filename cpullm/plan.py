@@ -44,7 +44,8 @@ class Budget:
     """How the context of one sequence is shared out, in tokens: template and wording, text, answer.
 
     `merged_tokens` is the longest answer that is merged by asking again, 0 if none is; `so_far_tokens` the room that a
-    summary so far takes of the text's, with the wording behind it, 0 if none is brought up to date.
+    summary so far takes of the text's, with the wording behind it, 0 if none is brought up to date. With `cut_tokens`
+    texts are cut smaller than there is room for.
     """
 
     overhead_tokens: int
@@ -52,11 +53,13 @@ class Budget:
     max_tokens: int
     merged_tokens: int
     so_far_tokens: int = 0
+    cut_tokens: int | None = None
 
     @property
     def piece_tokens(self) -> int:
         """The longest piece that a text is cut into."""
-        return self.text_tokens - self.so_far_tokens
+        room = self.text_tokens - self.so_far_tokens
+        return min(room, self.cut_tokens or room)
 
     @property
     def n_ctx(self) -> int:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from cpullm import catalog, plan, splitters, tune
 from cpullm.catalog import ResolvedModel
-from cpullm.errors import InputError, OptionError
+from cpullm.errors import InputError, ModelError, OptionError
 from cpullm.job import EngineOptions, Job, Sampling, Setting, Way
 from cpullm.options import STRATEGIES, Options
 from cpullm.records import Chunk, is_blank
-from cpullm.tasks import Task, TaskPrompts, choices_grammar
+from cpullm.tasks import Task, TaskPrompts
 from cpullm.tasks import chosen as checked_tasks
+from cpullm.tasks.task import CHOICE
 
 if TYPE_CHECKING:
     from cpullm.catalog import ModelEntry
@@ -75,9 +76,15 @@ def setup(
     prompt: str | Path | None = None,
 ) -> plan.Setup:
     """The tasks as this model is asked them: prompts rendered, grammars checked, the context shared out."""
+    from cpullm.engine.embedding import is_embedding
+
     entry = chosen.model.entry
     found = checked_tasks(tasks, entry.wording if entry else "", prompt)
     strategy = options.strategy or (entry.strategy if entry else None) or STRATEGIES[0]
+    ways = {task.name: _way(strategy, options) for task in found if task.retells}
+    if not all(task.name in ways and not ways[task.name].asks for task in found) and is_embedding(vocabulary):
+        # llama.cpp would end the process.
+        raise ModelError(f"{chosen.model.path} gives vectors and no answers: take a language model.")
     asked = _prompts(found, options, entry, vocabulary)
     budget = _budget(asked, options, entry, vocabulary, strategy)
     engine = EngineOptions(
@@ -87,7 +94,6 @@ def setup(
         setting=chosen.setting,
     )
     samplings = {task.name: _sampling(task, options, entry, vocabulary) for task in found}
-    ways = {task.name: _way(strategy, options) for task in found if task.guards}
     if prompt is not None and not any(way.asks for way in ways.values()):
         raise OptionError(
             f"the prompt {prompt} is for a model, and the strategy {strategy} asks none: give strategy "
@@ -115,17 +121,37 @@ def _prompts(
     tasks: Sequence[Task], options: Options, entry: ModelEntry | None, vocabulary: LlamaModel
 ) -> list[TaskPrompts]:
     template = vocabulary.chat_template or (entry.chat_template if entry else None)
-    return [
+    made = [
         TaskPrompts.of(task, options.max_tokens, template, bos=vocabulary.bos, eos=vocabulary.eos) for task in tasks
     ]
+    return [replace(asked, max_tokens=_steps(asked, vocabulary)) if asked.task.choices else asked for asked in made]
+
+
+def _steps(asked: TaskPrompts, vocabulary: LlamaModel) -> int:
+    """How often the model is asked for a choice: as many tokens as it may need the room of."""
+    from cpullm.engine import choices
+
+    closing = _closing(asked.task, vocabulary)
+    answers = tuple(choice + closing for choice in asked.task.choices)
+    try:
+        return max(choices.n_steps(choices.tokenized(vocabulary, one.tail, answers)[1]) for one in asked.prompts)
+    except OptionError as error:
+        raise OptionError(f"the task {asked.task.name} cannot be used: {error}") from error
+
+
+def _closing(task: Task, vocabulary: LlamaModel) -> str:
+    """What stands behind a choice, so that none is the beginning of another."""
+    return task.answer.partition(CHOICE)[2] + vocabulary.eos
 
 
 def _sampling(task: Task, options: Options, entry: ModelEntry | None, vocabulary: LlamaModel) -> Sampling:
-    """What was given, else what the task says, else the model's own; and the grammar of the task's answers."""
+    """What was given, else what the task says, else the model's own; and the grammar of the answers, or choices."""
     from cpullm.engine import grammar
 
     defaults = {**(entry.sampling if entry else {}), **task.sampling}
-    rules = choices_grammar(task.choices) if task.choices else task.grammar
+    rules = task.grammar
+    if task.choices:
+        return Sampling(choices=task.choices, closing=_closing(task, vocabulary), calibrated=task.calibrate)
     try:
         if task.schema is not None:
             rules = grammar.from_schema(task.schema)
@@ -146,16 +172,17 @@ def _budget(
     overhead = max(vocabulary.count_prompt_tokens(prompt.head, "", prompt.tail) for prompt in prompts)
     if any(task.task.has_questions for task in asked):
         overhead += max(vocabulary.count_tokens(prompt.between) for prompt in prompts) + plan.MOST_QUESTION_TOKENS
-    longest = [task.task.window_tokens for task in asked] + [entry.window_tokens if entry else None]
-    return plan.budget(
+    pieces = [task.task.window_tokens for task in asked if task.task.window_tokens and options.window_tokens is None]
+    shares = plan.budget(
         options,
         vocabulary.n_ctx_train,
         overhead,
-        min((tokens for tokens in longest if tokens is not None), default=None),
+        entry.window_tokens if entry else None,
         max_tokens=max(task.max_tokens for task in asked),
         merged_tokens=max((task.max_tokens for task in asked if task.merge is not None), default=0),
         so_far_tokens=carried and carried + 2 * max(task.max_tokens for task in asked if task.update is not None),
     )
+    return replace(shares, cut_tokens=min(pieces, default=None))
 
 
 def _windows(chunk: Chunk, budget: plan.Budget, vocabulary: LlamaModel) -> list[tuple[str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from cpullm import plan, tasks
+from cpullm import guards, plan, tasks
 from cpullm.job import Way
 from cpullm.provenance import Passage, Traced
 from cpullm.records import Completion, FinishReason, Method, Summary
@@ -156,11 +156,15 @@ class State:
         return f"{len(failed)} of {len(self.completions)} answers failed: {failed[0]}" if failed else None
 
 
-def checked(task: tasks.Task, completion: Completion) -> Completion:
-    """The completion, or an error in its place if it is no whole answer to the task."""
+def checked(task: tasks.Task, completion: Completion, text: str | None) -> Completion:
+    """The completion, or an error in its place if it is no whole answer; JSON without what the `text` has not."""
     if completion.error is not None:
         return completion
     fault = tasks.fault(task, completion.text, completion.finish_reason)
+    if fault is None and text is not None and task.guards and task.schema is not None:
+        answer, left_out = tasks.grounded(task, completion.text, text)
+        told = tuple(f"{guards.UNSUPPORTED}: {one}" for one in left_out)
+        return replace(completion, text=answer, reasons=(*completion.reasons, *told))
     if fault is None:
         return completion
     return replace(completion, text="", finish_reason=FinishReason.ERROR.value, error=fault)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import functools
 import os
 import socket
 import time
@@ -38,6 +39,7 @@ class _Loaded:
     runner: LlamaRunner
     engine: Engine
     cpu_variant: str
+    priors: dict[tuple[Request, Sampling], list[float]] = field(default_factory=dict)
 
     def close(self) -> None:
         self.runner.close()
@@ -100,6 +102,14 @@ def run(
         watch.finished(clock.finished(completions, process_name(os.getpid())))
 
 
+@functools.lru_cache(maxsize=1)
+def vocabulary(path: str) -> LlamaModel:
+    """The tokens and metadata of a model file, without its weights; kept for who asks again."""
+    from cpullm.engine.llama import LlamaModel
+
+    return LlamaModel(path, vocab_only=True)
+
+
 def load(job: Job) -> None:
     """Have the engine loaded that the job needs, if any; MachineError if it does not fit into memory."""
     if job.needs_engine:
@@ -144,12 +154,15 @@ def _generated(requests: Sequence[Request], job: Job, loaded: _Loaded | None) ->
     if not left:
         return
     assert loaded is not None
+    _learn_priors(left, job, loaded)
     asked: dict[EngineSequence, Request] = {}
     for family in plan.texts(left):
         asked.update({_sequence(request, job.samplings[request.task], loaded.model): request for request in family})
     mender = mending.Mender(job)
     for sequence in loaded.engine.generate(list(asked)):
         request = asked[sequence]
+        if sequence.choosing is not None:
+            sequence.choosing.prior = loaded.priors.get(_without_text(request, job))
         completion = mender.take(request, _completion(request, sequence, loaded.model))
         if completion is not None:
             yield completion
@@ -158,6 +171,20 @@ def _generated(requests: Sequence[Request], job: Job, loaded: _Loaded | None) ->
         asked[again] = request
         has_room = loaded.engine.add(again)
         assert has_room, "the same prompt had room"
+
+
+def _learn_priors(requests: Sequence[Request], job: Job, loaded: _Loaded) -> None:
+    """Have the choices' likelihoods without a text, where they are to be taken off; once for each wording."""
+    bare = {_without_text(request, job) for request in requests if job.samplings[request.task].calibrated}
+    asked = {_sequence(*one, loaded.model): one for one in bare if one not in loaded.priors}
+    for sequence in loaded.engine.generate(list(asked)):
+        if sequence.error is not None or sequence.choosing is None:
+            raise EngineError(f"What is asked could not be asked without a text: {sequence.error}")
+        loaded.priors[asked[sequence]] = sequence.choosing.log_likelihoods
+
+
+def _without_text(request: Request, job: Job) -> tuple[Request, Sampling]:
+    return replace(request, id="0" * 64, group_id=0, text="", prompt_tokens=0), job.samplings[request.task]
 
 
 def exactly_once(requests: Iterable[Request], completions: Iterable[Completion]) -> Iterator[Completion]:
@@ -179,6 +206,14 @@ def close() -> None:
     if _loaded is not None:
         _loaded.close()
         _loaded = None
+
+
+def held_model(options: EngineOptions) -> LlamaModel | None:
+    """The model that this process's engine computes with, if it is the one these options name; it is the engine's."""
+    if _loaded is None:
+        return None
+    ours, wanted = ((one.model, one.model_sha256, one.setting.repack) for one in (_loaded.options, options))
+    return _loaded.model if ours == wanted else None
 
 
 def process_name(pid: int) -> str:
@@ -254,12 +289,20 @@ def _load(options: EngineOptions) -> _Loaded:
 
 
 def _sequence(request: Request, sampling: Sampling, model: LlamaModel) -> EngineSequence:
+    from cpullm.engine import choices
     from cpullm.engine.sequence import Sequence as EngineSequence
 
     head, text, tail = model.tokenize_prompt(request.head, request.text, request.tail, request.question)
     # The wording is every request's, the document after it every task's. Cut there whether shared or not: a task says
     # the same alone and beside others.
     cuts = (len(head), len(head) + len(text))
+    choosing = None
+    if sampling.choices:
+        end, paths = choices.tokenized(
+            model, request.tail, tuple(choice + sampling.closing for choice in sampling.choices)
+        )
+        tail = (model.tokenize(request.question, special=False) if request.question else []) + end
+        choosing = choices.Choosing(paths)
     prompt = head + text + tail
     # One less than there are seeds: to llama.cpp the last one means that it shall take any.
     seed = (sampling.seed + int(request.id[:8], 16)) % (2**32 - 1)
@@ -268,11 +311,15 @@ def _sequence(request: Request, sampling: Sampling, model: LlamaModel) -> Engine
         request.max_tokens,
         replace(sampling, seed=seed),
         tuple(cut for cut in cuts if 0 < cut < len(prompt)),
+        choosing=choosing,
     )
 
 
 def _completion(request: Request, sequence: EngineSequence, model: LlamaModel) -> Completion:
-    text = model.detokenize(sequence.tokens).strip()
+    if sequence.choosing is None:
+        text = model.detokenize(sequence.tokens).strip()
+    else:
+        text = sequence.sampling.choices[sequence.choosing.best]
     reason = sequence.finish_reason
     assert reason is not None
     return Completion(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cpullm.engine.sequence import Batch, Entry
+from cpullm.engine.sequence import Batch, Entry, Outcome
 from cpullm.engine.sequence import Sequence as EngineSequence
 from cpullm.errors import EngineError
 from cpullm.job import Setting
@@ -36,6 +36,7 @@ TUNED = Tuned(
 class FakeRunner:
     """Computes nothing. A prompt's first token is its name; `answers` are the tokens sampled for a name, then FILLER.
 
+    `likelihoods` are the log-likelihoods of a choice's tokens by its beginning that ends with them, -1 of others.
     `fail_at` raises EngineError for a batch with the row of that name at that position. Every decode asserts what
     llama.cpp would need: rows that continue their sequence, in a batch, a sequence id and a context that have room.
     """
@@ -46,6 +47,7 @@ class FakeRunner:
     keeps_beginnings: bool = True
     end_tokens: frozenset[int] = frozenset({END})
     answers: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    likelihoods: Mapping[tuple[int, ...], float] = field(default_factory=dict)
     fail_at: Mapping[int, int] = field(default_factory=dict)
     batches: list[Batch] = field(default_factory=list)
     released: list[int] = field(default_factory=list)
@@ -55,7 +57,7 @@ class FakeRunner:
     def n_computed(self) -> int:
         return sum(len(batch.tokens) for batch in self.batches)
 
-    def decode(self, batch: Batch) -> list[int]:
+    def decode(self, batch: Batch) -> list[Outcome]:
         self.batches.append(batch)
         assert 0 < len(batch.tokens) <= max(self.n_ubatch, self.n_seq_max)
         assert len(batch.tokens) == len(batch.positions) == len(batch.seq_ids)
@@ -88,8 +90,11 @@ class FakeRunner:
             assert sequence.seq_id not in batch.seq_ids[row + 1 :], "only a sequence's last row has an output"
         return batch.outputs
 
-    def _next(self, row: int, sequence: EngineSequence) -> int:
+    def _next(self, row: int, sequence: EngineSequence) -> Outcome:
         assert sequence.seq_id is not None
         assert self.cells[sequence.seq_id] == sequence.prompt + sequence.tokens
+        if sequence.choosing is not None:
+            said = tuple(sequence.tokens)
+            return [self.likelihoods.get((*said, token), -1.0) for token in sequence.choosing.wanted]
         answer = self.answers.get(sequence.prompt[0], ())
         return answer[len(sequence.tokens)] if len(sequence.tokens) < len(answer) else FILLER

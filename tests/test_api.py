@@ -70,6 +70,7 @@ RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}
 # `Result.write` is a courtesy to its users; the report is imported when it is called.
 COURTESIES = {("summarize", "report")}
 MODULES = [pytest.param(path, id=str(path.relative_to(PACKAGE))) for path in sorted(PACKAGE.rglob("*.py"))]
+STAGES = ("columns/spark/ml.py", "columns/spark/stage.py")
 HEAVY = ("pyspark", "llama_cpp", "huggingface_hub")
 
 
@@ -168,7 +169,8 @@ def test_only_the_engines_boundary_imports_llama_cpp(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES)
 def test_no_module_imports_pyspark_when_it_is_imported(path: Path) -> None:
-    assert "pyspark" not in _roots(path, lazy=False)
+    # Stages of pyspark.ml are classes of pyspark's: who imports them has it.
+    assert ("pyspark" in _roots(path, lazy=False)) == (path.relative_to(PACKAGE).as_posix() in STAGES)
 
 
 @pytest.mark.parametrize("path", MODULES)
@@ -176,7 +178,7 @@ def test_only_the_spark_modules_run_pyspark(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and any(n.startswith("pyspark") for n in _imports(node, lazy=True)):
-            assert path.is_relative_to(PACKAGE / "spark")
+            assert "spark" in path.relative_to(PACKAGE).parts
 
 
 @pytest.mark.parametrize("name", ["plan", "report", "tasks", "engine.scheduler", "engine.sequence", "engine.engine"])

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from cpullm.engine import llama
+from cpullm.engine import choices, llama
+from cpullm.engine.choices import Choosing
 from cpullm.engine.engine import Engine
 from cpullm.engine.llama import LlamaModel, LlamaRunner
+from cpullm.engine.perplexity import token_losses
 from cpullm.engine.sequence import Batch, Sequence
 from cpullm.errors import ModelError
 from cpullm.job import EngineOptions, Sampling, Setting
@@ -134,6 +136,41 @@ class TestGenerate:
         hot = Sampling(temperature=2.0, top_p=1.0, repeat_penalty=1.0, seed=7)
         first, again = (_generate(model, QUESTIONS[:1], n_seq_max=1, sampling=hot)[0].tokens for _ in range(2))
         assert first == again
+
+
+class TestChoices:
+    LABELS = tuple(f'{label}"<|im_end|>' for label in ("sad", "sad and long", "saddening", "merry", "merry-go-round"))
+    BEGUN = f'{TAIL}Its mood is "'
+
+    def _chosen(self, model: LlamaModel, questions: list[str], **setting: Any) -> list[Sequence]:
+        """Each question's choice among the labels, with one that is talking beside them."""
+        sequences = []
+        for question in questions:
+            tail, paths = choices.tokenized(model, self.BEGUN, self.LABELS)
+            prompt = [*_prompt(model, HEAD, question, ""), *tail]
+            sequences.append(Sequence(prompt, choices.n_steps(paths), choosing=Choosing(paths)))
+        talking = Sequence(_prompt(model, HEAD, QUESTIONS[0], TAIL), 8)
+        runner = LlamaRunner(model, EngineOptions("", "", 256, Setting(**setting)), setting["n_threads"])
+        with contextlib.closing(runner):
+            list(Engine(runner).generate([*sequences, talking]))
+        return sequences
+
+    def test_a_likelihood_is_that_of_the_answers_first_tokens(self, model: LlamaModel) -> None:
+        (sequence,) = self._chosen(model, QUESTIONS[:1], n_threads=2, n_seq_max=2, flash_attn=True)
+        assert sequence.choosing is not None and sequence.n_dropped > 1
+        for path, found in zip(sequence.choosing.paths, sequence.choosing.log_likelihoods, strict=True):
+            losses = token_losses(model, [*sequence.prompt, *path], 2)
+            assert found == pytest.approx(-sum(losses[-len(path) :]), abs=1e-3)
+
+    @pytest.mark.parametrize("flash_attn", [False, True])
+    def test_it_is_the_same_to_the_last_bit_with_other_threads_and_neighbours(
+        self, model: LlamaModel, flash_attn: bool
+    ) -> None:
+        together = self._chosen(model, QUESTIONS, n_threads=2, n_seq_max=4, flash_attn=flash_attn)
+        apart = self._chosen(model, QUESTIONS[::-1], n_threads=1, n_seq_max=1, flash_attn=flash_attn)[::-1]
+        for one, other in zip(together, apart, strict=True):
+            assert one.choosing is not None and other.choosing is not None
+            assert one.choosing.log_likelihoods == other.choosing.log_likelihoods
 
 
 class TestNeighbours:

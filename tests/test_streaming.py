@@ -13,7 +13,7 @@ import pytest
 from cpullm import spark as on_spark
 from cpullm import worker
 from cpullm.columns import sentiment, summarize, transform
-from cpullm.columns.transforming import located, transformation, transformed
+from cpullm.columns.transformation import located, transformation, transformed
 from cpullm.errors import InputError, OptionError
 from cpullm.options import Options
 from cpullm.preparing import Chosen

@@ -110,6 +110,10 @@ class TestTask:
             ({"update": "{summary} {text}"}, "update is for answers in free text that are merged"),
             ({"guards": True}, "guards is for answers in free text that are merged"),
             ({"guards": "yes"}, "guards must be yes or no"),
+            ({"answer": 'It is "{choice}"'}, "answer is for choices"),
+            ({"join": "majority", "choices": ("a", "b"), "answer": "It is"}, "answer must hold {choice} once"),
+            ({"calibrate": True}, "calibrate is for choices without {question}"),
+            ({"calibrate": 1}, "calibrate must be yes or no"),
         ],
     )
     def test_what_cannot_work_is_refused_in_one_line_that_names_the_task(
@@ -365,17 +369,33 @@ class TestJoin:
         assert tasks.join(task, []) == []
 
 
+class TestChoices:
+    BEGUN = Task("mood", ASK, choices=("up", "down"), answer='It goes "{choice}"', join="majority")
+
+    def test_an_answer_that_is_begun_for_the_model_stands_behind_the_template(self) -> None:
+        asked = tasks.TaskPrompts.of(self.BEGUN, None, CHAT, bos="", eos="")
+        assert asked.ask.tail.endswith('<|assistant|>It goes "')
+
+    def test_a_file_says_so_too(self) -> None:
+        text = '[task]\nask = {text}\nchoices = up, down\nanswer = It goes "{choice}"\njoin = majority'
+        assert tasks.parse("mood", text).answer == self.BEGUN.answer
+
+    def test_labels_are_the_users_own(self) -> None:
+        task = tasks.classify(["sport, women", "Politik", "sport"])
+        assert task.choices == ("sport, women", "Politik", "sport") and task.calibrate
+
+    @pytest.mark.parametrize("labels", ["ab", ["a"], ["a", "a"], ["a", ""], None, {"a", "b"}])
+    def test_labels_that_are_none_are_refused(self, labels: Any) -> None:
+        with pytest.raises(OptionError, match=r"labels must be|choices must be"):
+            tasks.classify(labels)
+
+
 @pytest.mark.model
 class TestGrammar:
     @pytest.mark.parametrize("name", tasks.NAMES)
     def test_llama_cpp_reads_the_grammar_of_every_task_of_the_project(self, vocabulary: LlamaModel, name: str) -> None:
         task = tasks.find(name)
-        rules = tasks.choices_grammar(task.choices) if task.choices else task.grammar
-        rules = grammar.from_schema(task.schema) if task.schema is not None else rules
-        grammar.check(vocabulary, Sampling(grammar=rules))
-
-    def test_choices_may_hold_any_character(self, vocabulary: LlamaModel) -> None:
-        rules = tasks.choices_grammar(['a "word"', "back\\slash", "zwölf\nlines", "[a-z]*", "🦀"])
+        rules = grammar.from_schema(task.schema) if task.schema is not None else task.grammar
         grammar.check(vocabulary, Sampling(grammar=rules))
 
     @pytest.mark.parametrize("rules", ["nothing", 'x ::= "a"', "root ::= gone", 'root ::= "a', 'root ::= root "a"'])

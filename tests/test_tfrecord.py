@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cpullm.columns.tfrecord import write_tfrecord
+from cpullm.columns.spark.tfrecord import write_tfrecord
 from cpullm.errors import InputError
 
 if TYPE_CHECKING:

@@ -321,6 +321,22 @@ class TestSameAnswers:
         for i in (1, 0, 2, 1):  # this engine has answered group 2
             assert _said(groups[i], starter, setting) == fresh[i]
 
+    @EVERY
+    def test_a_choice_is_the_same_alone_and_among_others_and_its_prior_is_asked_once(
+        self, starter: Path, setting: Setting
+    ) -> None:
+        labels = ("love", "love letters", "machines", "money")
+        mood = Sampling(choices=labels, closing="<|im_end|>", calibrated=True)
+        job = Job(EngineOptions(str(starter), "", 512, setting), {**GREEDY, "mood": mood})
+        asked = [_asked(text, "mood") for text in _texts(3, 300)]
+        together = {c.id: c for c in worker.run([*asked, _asked(asked[0].text, "title")], job)}
+        assert worker._loaded is not None and len(worker._loaded.priors) == 1
+        for request in asked:
+            worker.close()
+            (alone,) = worker.run([request], job)
+            assert (alone.text, alone.error) == (together[request.id].text, None)
+            assert alone.text in labels and alone.completion_tokens == 1  # two of them begin alike
+
     def test_the_same_id_draws_the_same_and_another_its_own(self, starter: Path) -> None:
         hot = Job(EngineOptions(str(starter), "", 256, PLAIN), {"title": Sampling(temperature=2.0, top_p=1.0)})
         asked = _asked("A clock with one hand.", "title")

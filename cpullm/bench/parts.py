@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cpullm.bench import compare, jobs, machine, prediction, split, variants
+from cpullm.bench import columns, compare, jobs, machine, prediction, split, variants
 from cpullm.bench.conditions import Conditions, facts, say
 from cpullm.errors import OptionError
 from cpullm.gguf import write_text
@@ -24,6 +24,7 @@ RATIOS_OF = {
         "vs_ctranslate2",
     ),
     "tasks": ("four_tasks",),
+    "columns": ("four_columns", "four_columns_mean"),
     "spark": ("spark_overhead",),
     "plan": ("group_seconds", "schedule_64", "schedule_1000"),
     "machine": ("gemm_fraction_7b", "bandwidth_fraction_7b"),
@@ -37,6 +38,7 @@ PARTS: dict[str, Callable[[Conditions], dict[str, Any]]] = {
     "split": split.measure,
     "compare": compare.measure,
     "tasks": jobs.tasks,
+    "columns": columns.measure,
     "spark": jobs.spark,
     "plan": prediction.measure,
     "machine": machine.efficiency,

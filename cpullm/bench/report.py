@@ -75,6 +75,11 @@ def _tasks(told: Record) -> Iterator[str]:
     yield f"the same answers: {told['same_answers']} of {told['answers']}"
 
 
+def _columns(told: Record) -> Iterator[str]:
+    yield f"a table of {told['documents']} texts of {told['prompt_tokens']} tokens: {', '.join(told['tasks'])}"
+    yield from _runs(told["runs"])
+
+
 def _spark(told: Record) -> Iterator[str]:
     start = f"the session itself starts in {told['session_seconds']:.1f} s"
     yield f"{told['requests']} requests in {told['groups']} groups; {start}"
@@ -150,6 +155,7 @@ _TABLES: dict[str, Callable[[Record], Iterator[str]]] = {
     "split": _split,
     "compare": _compare,
     "tasks": _tasks,
+    "columns": _columns,
     "spark": _spark,
     "plan": _plan,
     "machine": _machine,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _NO_CHART = "no chart: that takes matplotlib and the parts compare or growth"
-PARTS = ("split", "compare", "tasks", "spark", "plan", "machine", "growth", "variants")
+PARTS = ("split", "compare", "tasks", "columns", "spark", "plan", "machine", "growth", "variants")
 
 
 def add(commands: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cpullm.cli import arguments as shared
 from cpullm.cli import summarize
+from cpullm.cli.session import Session
 
 NO_MODEL = "no model is asked: a book takes seconds, and the memory of its text"
 NO_RATES = "no seconds: run `cpullm tune {model}` first, they are predicted from what it measures"
@@ -47,7 +48,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     arguments.quiet = arguments.quiet or arguments.json
     arguments.master = shared.master(arguments)
     with ExitStack() as stack:
-        prepared, dropped = summarize.planned(arguments, summarize.Session(arguments.master, stack))
+        prepared, dropped = summarize.planned(arguments, Session(arguments.master, stack))
         vocabulary = stack.enter_context(LlamaModel(prepared.setup.model.path, vocab_only=True))
         spread = {n: predict.job(prepared, vocabulary, n) for n in arguments.executors}
     tuned = tune.stored(prepared.setup.model.sha256) if prepared.setup.tuned_on else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,7 +12,9 @@ from typing import Any
 
 from cpullm import tree
 from cpullm.cli import arguments as shared
+from cpullm.cli import outcome
 from cpullm.cli.arguments import count
+from cpullm.cli.session import Session
 from cpullm.options import STRATEGIES, Options
 
 SHOWN_UNITS = 4
@@ -28,11 +29,16 @@ def add(commands: Any) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add_flags(parser)
+    outcome.add_flags(parser)
     parser.set_defaults(command=_summarize)
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """What a job is: its source, its tasks, its model and all options."""
+def add_flags(
+    parser: argparse.ArgumentParser,
+    out: str = "summaries/SOURCE",
+    files: str = "summaries.parquet, .md and run.json",
+) -> None:
+    """What a job is: its source, its tasks, its model and all options; by default its `files` go to `out`."""
     from cpullm.installed import default_model, default_source
 
     parser.add_argument("source", nargs="?", default=default_source(), help=shared.SOURCE)
@@ -62,7 +68,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help=f"local[*], local[N], spark://HOST:PORT, yarn, k8s://URL, or {shared.IN_PROCESS} for no Spark at all "
         f"(default: the one that spark-submit was given, or {shared.LOCAL_MASTER})",
     )
-    parser.add_argument("--out", default="summaries/SOURCE", help="folder for summaries.parquet, .md and run.json")
+    parser.add_argument("--out", default=out, help=f"folder for {files}")
     parser.add_argument(
         "--answers",
         default=ANSWERS,
@@ -90,27 +96,33 @@ def _tasks_help() -> str:
 
 
 def _summarize(arguments: argparse.Namespace) -> int:
+    with outcome.aside(arguments.json):
+        result, paths = _written(arguments)
+    if arguments.json:
+        outcome.print_json(result.run, paths)
+    errors = sum(summary.error is not None for summary in result.summaries)
+    return outcome.code(arguments, errors, len(result.summaries))
+
+
+def _written(arguments: argparse.Namespace) -> tuple[Any, list[Path]]:
+    """What came of it, written and shown."""
     from cpullm import report
     from cpullm.summarize import execute, kept_answers
 
-    out = Path(arguments.out.replace("SOURCE", Path(arguments.source).stem))
+    out = out_folder(arguments)
     show = not arguments.quiet
     arguments.master = shared.master(arguments)
     with ExitStack() as stack:
         session = Session(arguments.master, stack)
         prepared, dropped = planned(arguments, session, lambda: report.check_folder(out))
-        answers = str(out / "answers") if arguments.answers == ANSWERS else arguments.answers
-        store = kept_answers(answers)
+        store = kept_answers(kept_in(arguments))
         if show:
             print(plan_lines(arguments, prepared, dropped), flush=True)
         model_at = getattr(arguments, "model_at", None)
-        try:
+        with outcome.going_on():
             result = execute(
                 prepared, spark=session.started(), store=store, fresh=arguments.fresh, model_at=model_at, progress=show
             )
-        except KeyboardInterrupt:
-            print(shared.STOPPED, file=sys.stderr)
-            return 130
         result.run["limit"] = getattr(arguments, "limit", None)
         result = replace(result, dropped=dropped)
     paths = result.write(out)
@@ -118,7 +130,22 @@ def _summarize(arguments: argparse.Namespace) -> int:
         _print_summaries(result)
         print(*_executor_lines(result.run["executors"]), sep="\n", end="")
     print(_done_line(result, paths))
-    return 1 if all(summary.error is not None for summary in result.summaries) else 0
+    return result, paths
+
+
+def task_names(arguments: argparse.Namespace) -> list[str]:
+    """The tasks asked for, by name or path."""
+    return [name.strip() for name in ",".join(getattr(arguments, "tasks", ["summarize"])).split(",")]
+
+
+def out_folder(arguments: argparse.Namespace) -> Path:
+    """The folder asked for, with the source's name in it."""
+    return Path(arguments.out.replace("SOURCE", Path(arguments.source).stem))
+
+
+def kept_in(arguments: argparse.Namespace) -> str:
+    """Where answers are kept."""
+    return str(out_folder(arguments) / "answers") if arguments.answers == ANSWERS else str(arguments.answers)
 
 
 def planned(
@@ -129,8 +156,7 @@ def planned(
     from cpullm.preparing import prepare
     from cpullm.tasks import chosen
 
-    named = ",".join(getattr(arguments, "tasks", ["summarize"])).split(",")
-    asked, prompt = [name.strip() for name in named], getattr(arguments, "prompt", None)
+    asked, prompt = task_names(arguments), getattr(arguments, "prompt", None)
     chosen(asked, prompt=prompt)
     options, splitting = Options.of(shared.given(arguments, Options)), shared.splitting(arguments)
     hygiene = shared.hygiene(arguments)
@@ -145,28 +171,6 @@ def planned(
         check()
     prepared = prepare(chunks, tasks=asked, prompt=prompt, model=arguments.model, options=options, progress=show)
     return prepared, dropped
-
-
-class Session:
-    """The Spark session of a master: what can be checked before is checked at once, the start waits for its need."""
-
-    def __init__(self, master: str, stack: ExitStack) -> None:
-        from cpullm import spark
-
-        self._master, self._stack = master, stack
-        self._session: Any = None
-        if master != shared.IN_PROCESS:
-            spark.check_java()
-            spark.local_cpus(master)
-
-    def started(self) -> Any:
-        """The session, stopped when the stack closes; None without Spark."""
-        from cpullm import spark
-
-        if self._session is None and self._master != shared.IN_PROCESS:
-            self._session = spark.session(self._master)
-            self._stack.callback(self._session.stop)
-        return self._session
 
 
 def plan_lines(arguments: argparse.Namespace, prepared: Any, dropped: Any) -> str:

@@ -15,6 +15,18 @@ from cpullm.tasks import Task
 Names = str | Sequence[str]
 
 
+class Mask:
+    """In the place of a task: private data is blotted out (`cpullm.masking`)."""
+
+
+class Embed:
+    """In the place of a task: a text becomes a vector (`cpullm.embedding`)."""
+
+
+class Named:
+    """In the place of a task: the names in a text, where they stand and of what kind they are (`cpullm.masking`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A new column: `task` asked about the text in `columns` (several are joined by a blank line).
@@ -23,7 +35,7 @@ class Column:
     """
 
     columns: tuple[str, ...]
-    task: str | Path | Task
+    task: str | Path | Task | Mask | Embed | Named
     question: str | None = None
     words: int | None = None
 
@@ -50,13 +62,28 @@ def keywords(column: Names) -> Column:
 
 
 def names(column: Names) -> Column:
-    """People and places named: a list of strings."""
-    return Column(_names(column), "names")
+    """The persons, places and organizations named: a list of structs text, kind, start and end (in characters)."""
+    return Column(_names(column), Named())
 
 
 def extract(column: Names, schema: Mapping[str, Any]) -> Column:
     """What the text says of a JSON schema's fields: a struct, or a list, of the types that the schema says."""
     return Column(_names(column), tasks.extract(schema))
+
+
+def classify(column: Names, labels: Sequence[str]) -> Column:
+    """The label that fits best; labels say by themselves what they mean."""
+    return Column(_names(column), tasks.classify(labels))
+
+
+def mask(column: Names) -> Column:
+    """The text with private data blotted out: names, mail, phones, cards, ids …; its length and the rest stay."""
+    return Column(_names(column), Mask())
+
+
+def embed(column: Names) -> Column:
+    """The text as a vector of length 1, for search, clusters and models of numbers; best by an embedding model."""
+    return Column(_names(column), Embed())
 
 
 def translate(column: Names, language: str) -> Column:

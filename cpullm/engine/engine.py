@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from cpullm.engine.scheduler import Scheduler
-from cpullm.engine.sequence import Batch, Entry, Sequence
+from cpullm.engine.sequence import Batch, Entry, Outcome, Sequence
 from cpullm.errors import EngineError
 
 
@@ -25,8 +25,9 @@ class Runner(Protocol):
     def enter(self, entry: Entry) -> None:
         """Make a place ready for a sequence: what it shares stays or is copied, the rest is forgotten."""
 
-    def decode(self, batch: Batch) -> list[int]:
-        """Compute the batch's rows; one sampled token for each of its outputs. Raises EngineError."""
+    def decode(self, batch: Batch) -> list[Outcome]:
+        """Compute the batch's rows; for each of its outputs one sampled token, or for a sequence that is choosing the
+        log-likelihoods of the tokens it wants. Raises EngineError."""
 
     def release(self, seq_id: int) -> None:
         """Its sequence has ended: forget how it was sampled. The KV stays for one that begins alike."""
@@ -66,6 +67,8 @@ class Engine:
     def _cut(self, sequence: Sequence) -> Sequence:
         if not self._runner.keeps_beginnings:
             sequence.cuts = ()
+            if sequence.choosing is not None:
+                sequence.choosing.returns = False
         return sequence
 
     def _step(self) -> list[Sequence]:

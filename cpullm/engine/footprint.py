@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from cpullm.engine import log
+from cpullm.engine import embedding, log
 from cpullm.engine.bindings import c
 from cpullm.engine.llama import context_params
 from cpullm.errors import EngineError, ModelError
@@ -58,11 +58,16 @@ class Footprints:
 
     def of(self, engine: EngineOptions) -> Footprint:
         """What an engine takes; of its model only the file given counts. Raises EngineError."""
+        params = embedding.context_params(engine, 1) if engine.embeds else context_params(engine, 1)
         with log.held():
-            context = c.llama_init_from_model(self._model, context_params(engine, 1))
+            context = c.llama_init_from_model(self._model, params)
         if not context:
             raise EngineError(f"llama.cpp makes no context for {engine.setting}: {log.reason()}.")
         told = {"kv": _mebibytes(_KV), "compute": _mebibytes(_COMPUTE)}
+        if not c.llama_get_memory(context):  # an encoder keeps nothing
+            told["kv"] = 0
+        elif engine.embeds and told["compute"] is not None:  # a row of logits for each token, wanted or not
+            told["compute"] += 4 * self._n_vocab * int(params.n_batch)
         c.llama_free(context)
         told["repacked"] = self._all_repacked() if engine.setting.repack else 0
         untold = tuple(sorted(name for name, found in told.items() if found is None))

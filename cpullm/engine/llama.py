@@ -16,8 +16,8 @@ import numpy as np
 
 from cpullm.engine import log
 from cpullm.engine.bindings import c
-from cpullm.engine.sampler import Sampler
-from cpullm.engine.sequence import Batch, Entry, Sequence
+from cpullm.engine.sampler import Sampler, log_likelihoods
+from cpullm.engine.sequence import Batch, Entry, Outcome, Sequence
 from cpullm.errors import EngineError, MachineError, ModelError
 from cpullm.job import EngineOptions, Setting
 
@@ -52,6 +52,7 @@ class LlamaModel:
                 f"llama.cpp cannot load {path}: {log.reason()}. Pull the model again or take another file."
             )
         self.path = path
+        self.contexts = ExitStack()  # those that end before the model does
         self._vocab: Any = c.llama_model_get_vocab(self._model)
         self.n_vocab: int = c.llama_vocab_n_tokens(self._vocab)
         # Prompts differ in their texts; what stands round those is the same for thousands.
@@ -60,13 +61,14 @@ class LlamaModel:
     @property
     def n_ctx_train(self) -> int:
         """The context the model was trained on, in tokens; read from the metadata, which `vocab_only` loads too."""
-        architecture = self._metadata("general.architecture")
-        length = self._metadata(f"{architecture}.context_length")
+        architecture = self.metadata("general.architecture")
+        length = self.metadata(f"{architecture}.context_length")
         if not length.isdigit():
             raise ModelError(f"{self.path} does not say its context length ({architecture}.context_length).")
         return int(length)
 
-    def _metadata(self, key: str) -> str:
+    def metadata(self, key: str) -> str:
+        """What the file says under a key, empty if it says nothing."""
         buffer = ctypes.create_string_buffer(256)
         count = c.llama_model_meta_val_str(self._model, key.encode(), buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace") if count >= 0 else ""
@@ -106,12 +108,12 @@ class LlamaModel:
         text = c.llama_vocab_get_text(self._vocab, token) if token >= 0 else None
         return text.decode("utf-8", "replace") if text else ""
 
-    def tokenize(self, text: str, *, special: bool) -> list[int]:
-        """Token ids of a text; `special` also reads `<|im_start|>` and its like as the tokens they name."""
+    def tokenize(self, text: str, *, special: bool, ends: bool = False) -> list[int]:
+        """Token ids of a text; `special` reads `<|im_start|>` and its like as tokens, `ends` adds first and last."""
         data = text.encode("utf-8", "replace")
         size = len(data) + 16
         tokens = (c.llama_token * size)()
-        count = c.llama_tokenize(self._vocab, data, len(data), tokens, size, False, special)
+        count = c.llama_tokenize(self._vocab, data, len(data), tokens, size, ends, special)
         if count < 0:
             raise EngineError(f"llama.cpp could not tokenize {len(data)} bytes (code {count}).")
         return list(tokens[:count])
@@ -148,6 +150,7 @@ class LlamaModel:
 
     def close(self) -> None:
         """Free the model; a second call does nothing."""
+        self.contexts.close()
         if self._model:
             c.llama_model_free(self._model)
             self._model = None
@@ -196,8 +199,8 @@ class LlamaRunner:
         if not c.llama_memory_seq_rm(self._memory, entry.seq_id, entry.n_kept or -1, -1):
             raise EngineError(f"llama.cpp cannot keep {entry.n_kept} tokens of what place {entry.seq_id} holds.")
 
-    def decode(self, batch: Batch) -> list[int]:
-        """Compute the rows and sample one token per output."""
+    def decode(self, batch: Batch) -> list[Outcome]:
+        """Compute the rows; per output sample one token, or look at those that are wanted."""
         fillers = {place: self._length(place) for place in self._idle_beside(batch)}
         rows = self._fill(batch, fillers)
         with log.held():
@@ -206,7 +209,12 @@ class LlamaRunner:
             c.llama_memory_seq_rm(self._memory, place, length, -1)
         if code != 0:
             raise EngineError(f"llama_decode failed with {code}: {DECODE_ERRORS.get(code, log.reason())}.")
-        return [self._sampler(sequence).sample(self._context, rows[row]) for row, sequence in batch.outputs]
+        return [self._outcome(sequence, rows[row]) for row, sequence in batch.outputs]
+
+    def _outcome(self, sequence: Sequence, row: int) -> Outcome:
+        if sequence.choosing is None:
+            return self._sampler(sequence).sample(self._context, row)
+        return log_likelihoods(self._model, self._context, row, sequence.choosing.wanted)
 
     def _idle_beside(self, batch: Batch) -> list[int]:
         """Places to be given a row that nobody reads, so that no row of the batch is without a neighbour.

@@ -43,7 +43,7 @@ class Sampler:
         """The next token, from the logits of a row of the last batch."""
         if self._grammar is None:
             return int(c.llama_sampler_sample(self._chain, context, row))
-        logits = np.ctypeslib.as_array(c.llama_get_logits_ith(context, row), (self._n_vocab,))
+        logits = _logits(context, row, self._n_vocab)
         # The grammar looks at the chosen token first: asking it about the whole vocabulary takes far longer.
         token = self._choose(_candidates(logits))
         if not self._allows(token):
@@ -71,6 +71,18 @@ class Sampler:
         c.llama_sampler_free(self._chain)
         if self._grammar:
             c.llama_sampler_free(self._grammar)
+
+
+def log_likelihoods(model: LlamaModel, context: Any, row: int, tokens: list[int]) -> list[float]:
+    """Of tokens that may follow on a row of the last batch, in nats."""
+    logits = _logits(context, row, model.n_vocab)
+    highest = logits.max()
+    total = highest + np.log(np.exp(logits - highest).sum(dtype=np.float64))
+    return [float(logits[token] - total) for token in tokens]
+
+
+def _logits(context: Any, row: int, n_vocab: int) -> Any:
+    return np.ctypeslib.as_array(c.llama_get_logits_ith(context, row), (n_vocab,))
 
 
 def _candidates(logits: Any) -> Any:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 
-from cpullm.engine.sequence import Batch, Entry, Sequence
+from cpullm.engine.sequence import Batch, Entry, Outcome, Sequence
 from cpullm.records import FinishReason
 
 
@@ -64,6 +64,9 @@ class Scheduler:
         # llama.cpp computes neighbouring rows together only while their sequence ids count up by one.
         for sequence in sorted(self.running, key=lambda sequence: sequence.seq_id or 0):
             batch.add(sequence, sequence.tokens[-1:], output=True)
+            if sequence.choosing is not None and sequence.choosing.goes_back:
+                assert sequence.seq_id is not None
+                batch.entries.append(Entry(sequence.seq_id, sequence.seq_id, sequence.n_computed))
         return batch
 
     def _admit(self, sequence: Sequence) -> Entry:
@@ -91,15 +94,17 @@ class Scheduler:
         block = (start // self._n_ubatch + 1) * self._n_ubatch
         return min([block, len(sequence.prompt), *(cut for cut in sequence.cuts if cut > start)])
 
-    def update(self, batch: Batch, tokens: list[int]) -> list[Sequence]:
-        """Take in the tokens sampled for the batch's outputs; the sequences that ended with it."""
+    def update(self, batch: Batch, outcomes: list[Outcome]) -> list[Sequence]:
+        """Take in what came of the batch's outputs; the sequences that ended with it."""
         for sequence, n_rows in batch.parts:
             sequence.n_computed += n_rows
-        for (_, sequence), token in zip(batch.outputs, tokens, strict=True):
-            if token in self._end_tokens:
+        for (_, sequence), outcome in zip(batch.outputs, outcomes, strict=True):
+            if isinstance(outcome, list):
+                sequence.choose(outcome)
+            elif outcome in self._end_tokens:
                 sequence.finish(FinishReason.STOP)
             else:
-                sequence.append(token)
+                sequence.append(outcome)
         return self._release(batch)
 
     def fail(self, batch: Batch, error: str) -> list[Sequence]:

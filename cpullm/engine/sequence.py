@@ -6,9 +6,12 @@ import time
 from dataclasses import dataclass, field
 from enum import Enum
 
+from cpullm.engine.choices import Choosing
 from cpullm.engine.loops import LoopDetector
 from cpullm.job import Sampling
 from cpullm.records import FinishReason
+
+Outcome = int | list[float]  # the token sampled, or the log-likelihoods of those that were `wanted`
 
 
 class Status(Enum):
@@ -25,7 +28,8 @@ class Sequence:
 
     `cuts` are the lengths of the prompt's beginnings that other prompts may have too, ascending: the wording, the
     wording and the document. Prefill pauses there, so that a beginning is computed alike whether it is shared or not.
-    Without `loops` nobody watches for repetition; `n_dropped` tokens that only repeated were decoded and dropped.
+    Without `loops` nobody watches for repetition. With `choosing` nothing is sampled: asked is which given answer is
+    the likeliest. `n_dropped` tokens were decoded and are not kept, as those that only repeated.
     """
 
     prompt: list[int]
@@ -42,6 +46,7 @@ class Sequence:
     admitted_at: float = 0.0
     finished_at: float = 0.0
     loops: LoopDetector | None = field(default_factory=LoopDetector)
+    choosing: Choosing | None = None
 
     @property
     def status(self) -> Status:
@@ -78,6 +83,18 @@ class Sequence:
         elif len(self.tokens) >= self.max_tokens:
             self.finish(FinishReason.LENGTH)
 
+    def choose(self, log_likelihoods: list[float]) -> None:
+        """Take in the likelihoods of the tokens that may come next; it ends when all answers have theirs."""
+        assert self.choosing is not None
+        self.choosing.take(log_likelihoods)
+        node = self.choosing.node
+        self.tokens = list(node or ())
+        if node is None:
+            self.finish(FinishReason.STOP)
+        else:
+            self.n_dropped += 1
+            self.n_computed = len(self.prompt) + len(node) - 1
+
     def finish(self, reason: FinishReason, error: str | None = None) -> None:
         """End it; its `seq_id` is the scheduler's to take back."""
         self.finish_reason = reason
@@ -87,7 +104,10 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A sequence enters: its place takes over the KV of `source`, which may be itself, and keeps `n_kept` tokens."""
+    """A sequence enters: its place takes over the KV of `source`, which may be itself, and keeps `n_kept` tokens.
+
+    So does one that goes back to an earlier token of its own.
+    """
 
     seq_id: int
     source: int
@@ -98,7 +118,8 @@ class Entry:
 class Batch:
     """The rows of one `llama_decode`: `parts` are (sequence, its number of rows) in row order.
 
-    `entries` come before it. After it, one token is sampled for each of `outputs`, a (row, sequence).
+    `entries` come before it. After it, one token is sampled for each of `outputs`, a (row, sequence), or what it is
+    choosing from is looked at.
     """
 
     tokens: list[int] = field(default_factory=list)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cpullm.errors import MachineError, OptionError
+from cpullm.evaluation import labelled, marked
 from cpullm.evaluation.evaluating import JUDGEMENTS
 from cpullm.evaluation.judging import SUPPORT
 from cpullm.evaluation.scoring import COMPARED
@@ -52,13 +53,24 @@ def _panels(told: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
     if told["kind"] == JUDGEMENTS:
         yield f"{told['file']}: AUROC, {told['summaries']} summaries", told["auroc"], SUPPORT
         return
+    if told["kind"] == marked.ENTITIES:
+        for measure, said in (("recall", "spans masked whole"), ("precision", "of what is masked, marked")):
+            shares = {system: _percent(one[measure]) for system, one in told["systems"].items() if one[measure]}
+            yield f"{told['file']}: {said}, {told['texts']} texts", shares, marked.DEFAULT
+        return
+    if told["kind"] == labelled.LABELS:
+        for measure, said in (("accuracy", "accuracy"), ("macro_f1", "macro-F1")):
+            means = {system: _percent(one[measure]) for system, one in told["systems"].items()}
+            yield f"{told['file']}: {said}, {told['texts']} texts", means, labelled.DEFAULT
+        return
     for measure in COMPARED:
-        means = {
-            system: {name: 100 * one["means"][measure][name] for name in ("value", "low", "high")}
-            for system, one in told["systems"].items()
-        }
+        means = {system: _percent(one["means"][measure]) for system, one in told["systems"].items()}
         title = f"{told['file']}: {LABELS[measure]}, {told['documents']} documents, {told['words']} words"
         yield title, means, told["compared"]
+
+
+def _percent(told: dict[str, float]) -> dict[str, float]:
+    return {name: 100 * told[name] for name in ("value", "low", "high")}
 
 
 def _draw(place: Any, title: str, means: dict[str, Any], marked: str) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from cpullm.errors import OptionError
-from cpullm.evaluation import bootstrap, judging, rouge, scoring, systems
+from cpullm.evaluation import bootstrap, judging, labelled, marked, rouge, scoring, systems
+from cpullm.evaluation.entities import Marked
+from cpullm.evaluation.labelled import Labelled
 from cpullm.evaluation.reading import Case, Judged
 from cpullm.evaluation.systems import Output, Setup
 from cpullm.facts import installed_version
@@ -18,7 +20,7 @@ from cpullm.progress import seconds_between
 from cpullm.words import words
 
 REFERENCES, JUDGEMENTS = "references", "judgements"
-_PACKAGES = ("cpullm", "rouge-score", "numpy", "llama-cpp-python")
+_PACKAGES = ("cpullm", "rouge-score", "scikit-learn", "numpy", "llama-cpp-python")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Evaluation:
     """
 
     path: Path
-    rows: list[Case] | list[Judged]
+    rows: list[Case] | list[Judged] | list[Marked] | list[Labelled]
     systems: tuple[str, ...] = systems.USUAL
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     n_words: int | None = None
@@ -47,12 +49,24 @@ class Evaluation:
         """The rows with judgements; none if the file has references."""
         return [row for row in self.rows if isinstance(row, Judged)]
 
+    @property
+    def marked(self) -> list[Marked]:
+        """The rows with entities; none if the file has others."""
+        return [row for row in self.rows if isinstance(row, Marked)]
+
+    @property
+    def labelled(self) -> list[Labelled]:
+        """The rows with labels; none if the file has others."""
+        return [row for row in self.rows if isinstance(row, Labelled)]
+
     def check(self) -> None:
         """Raise CpullmError for what would stop it later."""
         systems.check(self.systems)
         Options(words=self.n_words)  # its range is the option's
         if self.cases:
             rouge.check_installed()
+        if self.labelled:
+            labelled.check(self.labelled)
         if self.cases and not (self.systems or self.outputs):
             raise OptionError("no system is named: give --system or --outputs.")
         for name in self.outputs:
@@ -66,6 +80,10 @@ def evaluate(evaluation: Evaluation, told: Callable[[str], None]) -> tuple[dict[
     """The file's record, and the summaries that were written for it. `told` takes what is begun, for who waits."""
     if evaluation.judged:
         return _judge(evaluation), {}
+    if evaluation.marked:
+        return marked.evaluate(evaluation.path.name, evaluation.marked, evaluation.setup, told), {}
+    if evaluation.labelled:
+        return labelled.evaluate(evaluation.path.name, evaluation.labelled, _apart(evaluation), told), {}
     return _score(evaluation, told)
 
 

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from cpullm.errors import InputError
+from cpullm.evaluation.entities import Marked
+from cpullm.evaluation.labelled import Labelled
+from cpullm.masking import Private
 from cpullm.records import encodable, is_blank
 
-_ROWS = "rows are {id, document, references} or {document, summary, label}"
+_ROWS = "rows are {id, document, references}, {document, summary, label}, {text, label} or {text, entities}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,16 @@ class Row:
         return encodable(str(value))
 
 
-def read(path: Path, limit: int | None = None) -> list[Case] | list[Judged]:
+def read(path: Path, limit: int | None = None) -> list[Case] | list[Judged] | list[Marked] | list[Labelled]:
     """The file's first `limit` rows; its first row says of which kind they are. Raises InputError."""
     rows = list(islice(_rows(path), limit))
     if not rows:
         raise InputError(f"{path} holds no rows; {_ROWS}.")
     first = rows[0].values
+    if "entities" in first:
+        return [Marked(row.text("text"), _entities(row)) for row in rows]
+    if "text" in first and "label" in first:
+        return [Labelled(row.text("text"), row.id("label")) for row in rows]
     if "summary" in first and ("label" in first or "score" in first):
         return _judged(rows)
     return _cases(rows)
@@ -150,6 +157,24 @@ def _references(row: Row) -> tuple[str, ...]:
 def _judged(rows: list[Row]) -> list[Judged]:
     name = "label" if "label" in rows[0].values else "score"
     return [Judged(row.text("document"), row.text("summary"), _judgement(row, name)) for row in rows]
+
+
+def _entities(row: Row) -> tuple[Private, ...]:
+    """The row's spans, {start, end, type}: characters of its text."""
+    given = row.values.get("entities")
+    if not isinstance(given, list):
+        raise row.refused(f"'entities' must be a list of {{start, end, type}}, got {_shown(given)}")
+    return tuple(_entity(row, one) for one in given)
+
+
+def _entity(row: Row, given: Any) -> Private:
+    start, end, kind = (given.get(name) if isinstance(given, dict) else None for name in ("start", "end", "type"))
+    n = len(row.values["text"])
+    if not (type(start) is type(end) is int and isinstance(kind, str) and kind and 0 <= start < end <= n):
+        raise row.refused(
+            f"an entity must be {{start, end, type}} within the text's {n} characters, got {_shown(given)}"
+        )
+    return Private(start, end, encodable(kind))
 
 
 def _judgement(row: Row, name: str) -> float:

@@ -9,6 +9,10 @@ from cpullm.bench.report import aligned
 from cpullm.evaluation.bootstrap import N_RESAMPLES
 from cpullm.evaluation.evaluating import JUDGEMENTS
 from cpullm.evaluation.judging import OVERLAP, SUPPORT
+from cpullm.evaluation.labelled import LABELS as LABELLED
+from cpullm.evaluation.labelled import lines as labelled_lines
+from cpullm.evaluation.marked import ENTITIES
+from cpullm.evaluation.marked import lines as marked_lines
 from cpullm.evaluation.rouge import ROUGE
 from cpullm.evaluation.scoring import COMPARED
 
@@ -35,7 +39,8 @@ _TRAITS: dict[str, tuple[str, Callable[[float], str]]] = {
 
 def lines(told: Record) -> Iterator[str]:
     """All tables of one file."""
-    for line in (_judged if told["kind"] == JUDGEMENTS else _scored)(told):
+    kinds = {JUDGEMENTS: _judged, ENTITIES: marked_lines, LABELLED: labelled_lines}
+    for line in kinds.get(told["kind"], _scored)(told):
         yield line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"
 
 

@@ -30,6 +30,11 @@ _SEED = 1997
 
 def shingles(text: str) -> Hashes:
     """The 64-bit hashes of the text's distinct runs, case folded; of all its words if it has fewer than a run."""
+    return np.unique(runs(text))
+
+
+def runs(text: str) -> Hashes:
+    """The same in the text's order, each as often as it stands there; those of characters before those of words."""
     tokens = _TOKEN.findall(text.casefold())
     if not tokens:
         return np.empty(0, np.uint64)
@@ -37,8 +42,7 @@ def shingles(text: str) -> Hashes:
     order = [places[token] for token in tokens]
     hashes = np.array([_hash(token) for token in places], np.uint64)[order]
     unspaced = np.array([_CHARACTER.match(token) is not None for token in places])[order]
-    runs = (_runs(hashes, unspaced, _CHARACTERS), _runs(hashes, ~unspaced, _WORDS))
-    return np.unique(_mixed(np.concatenate(runs)))
+    return _mixed(np.concatenate((_runs(hashes, unspaced, _CHARACTERS), _runs(hashes, ~unspaced, _WORDS))))
 
 
 def signature(text: str, n_permutations: int) -> Signature:

@@ -8,9 +8,12 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 from cpullm.errors import OptionError
-from cpullm.tasks.answers import choices_grammar, fault, join
+from cpullm.tasks.answers import fault, join
 from cpullm.tasks.files import parse, read, reworded
+from cpullm.tasks.grounding import grounded
+from cpullm.tasks.making import answer, classify, extract, naming, translate
 from cpullm.tasks.prompts import TaskPrompts, render
+from cpullm.tasks.shapes import answer_type, value
 from cpullm.tasks.task import Task
 
 NAMES = ("summarize", "sentiment", "names", "title", "keywords")
@@ -18,13 +21,20 @@ __all__ = [
     "NAMES",
     "Task",
     "TaskPrompts",
-    "choices_grammar",
+    "answer",
+    "answer_type",
     "chosen",
+    "classify",
+    "extract",
     "fault",
     "find",
+    "grounded",
     "join",
+    "naming",
     "render",
     "reworded",
+    "translate",
+    "value",
 ]
 
 
@@ -58,6 +68,6 @@ def chosen(tasks: Sequence[str | Path | Task], size: str = "", prompt: str | Pat
             raise OptionError(f"tasks has two called {name!r}; give each a name of its own.")
     if prompt is None:
         return found
-    if not any(task.guards for task in found):
+    if not any(task.retells for task in found):
         raise OptionError(f"the prompt {prompt} is for summaries, and there is no such task: leave it out.")
-    return [reworded(task, Path(prompt).expanduser()) if task.guards else task for task in found]
+    return [reworded(task, Path(prompt).expanduser()) if task.retells else task for task in found]

@@ -11,12 +11,6 @@ from cpullm.records import FinishReason, encodable
 from cpullm.tasks.task import Task
 
 
-def choices_grammar(choices: Sequence[str]) -> str:
-    """GBNF for one of these texts."""
-    # GBNF's strings escape as JSON's do.
-    return "root ::= " + " | ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)
-
-
 def fault(task: Task, text: str, finish_reason: str) -> str | None:
     """Why this is no answer to the task, None if it is one: half a choice or half a JSON text is of no use."""
     if task.is_free:

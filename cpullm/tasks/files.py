@@ -12,9 +12,10 @@ from cpullm.errors import OptionError
 from cpullm.tasks.task import SAMPLING, Task
 
 WORDINGS = ("ask", "merge", "update")
-_TEXTS = ("about", *WORDINGS, "join", "grammar")
+_TEXTS = ("about", *WORDINGS, "join", "grammar", "answer")
 _NUMBERS = ("max_tokens", "words", "window_tokens")
-KEYS = (*_TEXTS, *_NUMBERS, *SAMPLING, "choices", "schema", "guards")
+_FLAGS = ("guards", "calibrate", "chat")
+KEYS = (*_TEXTS, *_NUMBERS, *SAMPLING, "choices", "schema", *_FLAGS)
 
 
 def read(path: Path) -> Task:
@@ -84,8 +85,7 @@ def _fields(section: dict[str, str]) -> dict[str, Any]:
         raise OptionError("its `ask`, the wording of the question, is missing.")
     found: dict[str, Any] = {key: section[key].strip() for key in _TEXTS if key in section}
     found |= {key: _number(key, section[key], int) for key in _NUMBERS if key in section}
-    if "guards" in section:
-        found["guards"] = _flag("guards", section["guards"])
+    found |= {key: _flag(key, section[key]) for key in _FLAGS if key in section}
     if "choices" in section:
         found["choices"] = tuple(choice.strip() for choice in section["choices"].split(","))
     if "schema" in section:

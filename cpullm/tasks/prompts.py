@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from cpullm.errors import ModelError
 from cpullm.records import Prompt
-from cpullm.tasks.task import QUESTION, SO_FAR, TEXT, Task, check_wording
+from cpullm.tasks.task import CHOICE, QUESTION, SO_FAR, TEXT, Task, check_wording
 
 # Stand for the document while the template is rendered: no template may see a document's text, or change it.
 _MARK = "\ufdd0text\ufdd0"
@@ -31,8 +31,9 @@ class TaskPrompts:
     @classmethod
     def of(cls, task: Task, max_tokens: int | None, template: str | None, *, bos: str, eos: str) -> TaskPrompts:
         """The task's wordings rendered; `max_tokens` None is the task's own."""
+        template = template if task.chat else None
         ask, merge, update = (
-            None if words is None else render(words, template, bos=bos, eos=eos)
+            None if words is None else _begun(task, render(words, template, bos=bos, eos=eos), template)
             for words in (task.ask, task.merge, task.update)
         )
         assert ask is not None
@@ -42,6 +43,15 @@ class TaskPrompts:
     def prompts(self) -> list[Prompt]:
         """All of them."""
         return [prompt for prompt in (self.ask, self.merge, self.update) if prompt is not None]
+
+
+def _begun(task: Task, prompt: Prompt, template: str | None) -> Prompt:
+    """The prompt with the answer's beginning, if a choice is all that is left to be said."""
+    if not task.choices:
+        return prompt
+    begin, _, _ = task.answer.partition(CHOICE)
+    joint = "" if template else "\n" if task.chat else " "
+    return replace(prompt, tail=prompt.tail + joint + begin)
 
 
 def render(words: str, template: str | None, *, bos: str = "", eos: str = "") -> Prompt:

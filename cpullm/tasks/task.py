@@ -19,7 +19,7 @@ CHOICE = "{choice}"
 JOINS = ("majority", "union", "fields", "append")
 DEFAULT_MAX_TOKENS = 160
 # What a task may say about sampling; the seed is the run's, the rest follows from the answer's shape.
-_OTHERS = ("seed", "grammar", "choices", "closing")
+_OTHERS = ("seed", "grammar", "choices", "closing", "calibrated")
 SAMPLING = tuple(option.name for option in fields(Sampling) if option.name not in _OTHERS)
 
 
@@ -35,7 +35,8 @@ class Task:
     against the text: free text, of about so many `words`, is mended, and JSON loses the strings that the text has not.
     With `{question}` after `{text}` each text comes with a question of its own. `max_tokens`, `window_tokens` (the
     longest piece asked about at once) and `sampling` (temperature, top_p, min_p, repeat_penalty, dry_multiplier) hold
-    where the run's options say nothing. Raises OptionError.
+    where the run's options say nothing. Without `chat` the wording is the whole prompt, with no chat template round it:
+    for examples that a small model is to go on after. Raises OptionError.
     """
 
     name: str
@@ -47,12 +48,14 @@ class Task:
     sampling: Mapping[str, float] = field(default_factory=dict)
     choices: tuple[str, ...] = ()
     answer: str = CHOICE
+    calibrate: bool = False
     grammar: str | None = None
     schema: Mapping[str, Any] | None = None
     update: str | None = None
     guards: bool = False
     words: int | None = None
     window_tokens: int | None = None
+    chat: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not regex.fullmatch(r"[\w-]+", self.name):
@@ -151,6 +154,10 @@ def _check_answer(task: Task) -> None:
     _check_unicode("answer", task.answer)
     if task.answer != CHOICE and not task.choices:
         raise OptionError("answer is for choices; give them too, or leave it out.")
+    if not isinstance(task.calibrate, bool):
+        raise OptionError(f"calibrate must be yes or no, got {task.calibrate!r}.")
+    if task.calibrate and (not task.choices or task.has_questions):
+        raise OptionError(f"calibrate is for choices without {QUESTION}; leave it out.")
 
 
 def _check_joining(task: Task) -> None:
@@ -179,8 +186,9 @@ def _check_joining(task: Task) -> None:
 
 
 def _check_retelling(task: Task) -> None:
-    if not isinstance(task.guards, bool):
-        raise OptionError(f"guards must be yes or no, got {task.guards!r}.")
+    for name, flag in (("guards", task.guards), ("chat", task.chat)):
+        if not isinstance(flag, bool):
+            raise OptionError(f"{name} must be yes or no, got {flag!r}.")
     if task.update is not None:
         check_wording("update", task.update, so_far=True)
     for name, given in (("guards", task.guards and task.schema is None), ("update", task.update)):

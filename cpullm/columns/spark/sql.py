@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cpullm.columns import column
 from cpullm.columns.column import Column
-from cpullm.columns.transforming import LEAST_ROWS, Transformation, located, transformation
+from cpullm.columns.transformation import LEAST_ROWS, Transformation, located, transformation
 from cpullm.errors import InputError, OptionError
 from cpullm.installed import default_model
 from cpullm.job import EngineOptions
@@ -57,9 +57,12 @@ def _extract(text: str, schema: str) -> Column:
 FUNCTIONS = {
     "llm_summarize": Function("string", column.summarize, 0, 1, arguments="text[, words]"),
     "llm_sentiment": Function("string", column.sentiment),
+    "llm_classify": Function("string", column.classify, 1, 1, arguments="text, labels"),
+    "llm_mask": Function("string", column.mask),
+    "llm_embed": Function("array<float>", column.embed),
     "llm_title": Function("string", column.title),
     "llm_keywords": Function("array<string>", column.keywords),
-    "llm_names": Function("array<string>", column.names),
+    "llm_names": Function("array<struct<text:string,kind:string,start:int,end:int>>", column.names),
     "llm_extract": Function("string", _extract, 1, 1, arguments="text, schema"),
     "llm_translate": Function("string", column.translate, 1, 1, arguments="text, language"),
     "llm_answer": Function(
