@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpullm import memory, plan, splitters, worker
+from cpullm import cpus, memory, plan, splitters, worker
 from cpullm.errors import CpullmError, ModelError
 from cpullm.job import EngineOptions, Job, Setting
 from cpullm.options import Options
@@ -124,12 +124,12 @@ def _engine_for(options: EngineOptions) -> tuple[Embedder, LlamaModel]:
         from cpullm.engine.llama import LlamaModel
 
         close()
-        worker.check_threads(options.setting.n_threads)
+        cpus.check_threads(options.setting.n_threads)
         memory.check(Path(options.model), options, started=True)
         held = worker.held_model(options)
         model = held or LlamaModel(options.model, repack=options.setting.repack)
         try:
-            embedder = Embedder(model, options, options.setting.n_threads or worker.usable_cpus())
+            embedder = Embedder(model, options, options.setting.n_threads or cpus.usable_cpus())
         except CpullmError:
             if held is None:
                 model.close()

@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from cpullm.cpus import usable_cpus
 from cpullm.engine.engine import Engine, Runner
 from cpullm.engine.sequence import Batch, Entry, Outcome, Sequence
 from cpullm.errors import EngineError
 from cpullm.job import EngineOptions, Setting
 from cpullm.rates import Point
-from cpullm.worker import usable_cpus
 
 if TYPE_CHECKING:
     from cpullm.engine.llama import LlamaModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cpullm import filesystems, memory, plan, worker
+from cpullm import cpus, filesystems, memory, plan
 from cpullm.errors import OptionError
 from cpullm.job import Place
 
@@ -27,7 +27,7 @@ def placed(setup: plan.Setup, spark: SparkSession | None, model_at: str | None) 
     if n_engines and model_at is not None:
         raise OptionError(f"model_at {model_at} is for executors elsewhere; here the model is read where it lies.")
     if n_engines and setup.job.needs_engine:
-        worker.check_threads(setup.options.n_threads)
+        cpus.check_threads(setup.options.n_threads)
         memory.check(
             setup.model.path, setup.job.engine, budget=setup.budget, n_engines=n_engines, started=spark is None
         )

@@ -18,7 +18,7 @@ PACKAGE = Path(cpullm.__file__).parent
 # DESIGN.md: a module imports only from those before it, or from its own group.
 ORDER = [
     ["errors"],
-    ["filesystems"],
+    ["filesystems", "cpus"],
     ["job"],
     ["records"],
     ["words"],

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import cpullm
-from cpullm import doctor, plan, worker
+from cpullm import cpus, doctor, plan, worker
 from cpullm import spark as on_spark
 from cpullm.errors import EngineError, InputError, MachineError, OptionError
 from cpullm.job import EngineOptions, Job, Sampling, Setting
@@ -283,7 +283,7 @@ def test_a_master_that_spark_does_not_know_is_refused(master):
 
 
 def test_star_means_the_cpus_this_process_may_use(monkeypatch):
-    monkeypatch.setattr(worker, "usable_cpus", lambda: 3)
+    monkeypatch.setattr(cpus, "usable_cpus", lambda: 3)
     assert on_spark.local_cpus("local[*]") == 3
     assert on_spark.local_cpus("local[5]") == 5
     assert on_spark.local_cpus("yarn") is None

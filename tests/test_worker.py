@@ -1,4 +1,4 @@
-"""The executor side: every request answered once, on the CPUs this process may use."""
+"""The executor side: every request answered once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fakes import END, FakeRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cpullm import Document, memory, plan, summarize, worker
+from cpullm import Document, cpus, memory, plan, summarize, worker
 from cpullm.engine.engine import Engine
 from cpullm.engine.sequence import Sequence
 from cpullm.errors import EngineError, MachineError, OptionError
@@ -188,47 +188,6 @@ class TestSequence:
         assert 0 <= self._sequence(_request(f"{start:08x}"), seed=seed).sampling.seed < 2**32 - 1
 
 
-class TestUsableCpus:
-    @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no CPU affinity")
-    def test_respects_the_affinity(self) -> None:
-        code = (
-            "import os; from cpullm import worker; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
-            "print(worker.usable_cpus())"
-        )
-        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        assert told.strip() == "1"
-
-    def test_respects_the_quota_where_it_is_smaller(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
-        for quota, cpus in [(4, 4), (64, 16), (None, 16)]:
-            monkeypatch.setattr(worker, "_cgroup_cpus", lambda _, quota=quota: quota)
-            assert worker.usable_cpus() == cpus
-
-    @pytest.mark.parametrize(
-        ("cpu_max", "cpus"),
-        [
-            ("200000 100000\n", 2),
-            ("250000 100000\n", 2),
-            ("50000 100000\n", 1),
-            ("max 100000\n", None),
-            ("", None),
-        ],
-    )
-    def test_reads_the_quota_of_cgroup_v2(self, tmp_path: Path, cpu_max: str, cpus: int | None) -> None:
-        (tmp_path / "cpu.max").write_text(cpu_max)
-        assert worker._cgroup_cpus(tmp_path) == cpus
-
-    @pytest.mark.parametrize(("quota", "cpus"), [("300000", 3), ("20000", 1), ("-1", None)])
-    def test_reads_the_quota_of_cgroup_v1(self, tmp_path: Path, quota: str, cpus: int | None) -> None:
-        (tmp_path / "cpu").mkdir()
-        (tmp_path / "cpu/cpu.cfs_quota_us").write_text(quota + "\n")
-        (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000\n")
-        assert worker._cgroup_cpus(tmp_path) == cpus
-
-    def test_no_cgroup_means_no_quota(self, tmp_path: Path) -> None:
-        assert worker._cgroup_cpus(tmp_path) is None
-
-
 SAMPLE = Path(__file__).parent.parent / "corpora" / "sample.txt"
 HEAD = "<|im_start|>user\n"
 QUESTIONS = {
@@ -362,7 +321,7 @@ class TestLoad:
     def test_more_threads_than_cpus_are_refused_before_the_model_is_loaded(
         self, starter: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(worker, "usable_cpus", lambda: 3)
+        monkeypatch.setattr(cpus, "usable_cpus", lambda: 3)
         engine = EngineOptions(str(starter), "", 768, Setting(n_threads=4))
         with pytest.raises(OptionError, match=r"n_threads is 4, and this process may use 3 .*\. Lower") as raised:
             list(worker.answer([_asked("Text.", "title")], Job(engine, GREEDY)))

@@ -15,10 +15,10 @@ from typing import Any
 
 from cpullm import catalog
 from cpullm.bench import synthetic
+from cpullm.cpus import usable_cpus
 from cpullm.facts import installed_version
 from cpullm.job import Setting
 from cpullm.tune.store import cpu_name
-from cpullm.worker import usable_cpus
 
 PART_SECONDS = 540.0
 _PACKAGES = ("cpullm", "llama-cpp-python", "openvino-genai", "ctranslate2", "pyspark", "numpy")

@@ -17,13 +17,13 @@ from typing import Any
 
 from cpullm.bench import ctranslate, peers
 from cpullm.bench.conditions import Conditions
+from cpullm.cpus import usable_cpus
 from cpullm.engine.engine import Engine
 from cpullm.engine.llama import LlamaModel, LlamaRunner
 from cpullm.engine.sequence import Sequence
 from cpullm.errors import EngineError
 from cpullm.job import EngineOptions, Sampling, Setting
 from cpullm.measure import TimedRunner
-from cpullm.worker import usable_cpus
 
 Answer = Callable[..., dict[str, Any]]
 OURS, RECIPE = "cpullm", "seed recipe"

@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from cpullm.cpus import usable_cpus
 from cpullm.errors import MachineError
 from cpullm.fetch import tell
-from cpullm.worker import usable_cpus
 
 FORMATS = ("Q8_0", "Q4_0")  # those that engines are fast with
 _SPARE_BYTES = 256 << 20

@@ -64,11 +64,11 @@ def speed(
     os.environ[CPU_VARIABLE] = name  # read as llama.cpp is loaded
     import numpy as np
 
+    from cpullm.cpus import usable_cpus
     from cpullm.engine.llama import LlamaModel
     from cpullm.engine.perplexity import token_losses
     from cpullm.measure import measure as timed
     from cpullm.tune.siblings import sample_windows
-    from cpullm.worker import usable_cpus
 
     prompt_tokens, new_tokens, n_requests = shape
     told = timed(

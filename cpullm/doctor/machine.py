@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from cpullm import memory, worker
+from cpullm import cpus, memory
 from cpullm.doctor.findings import UNKNOWN, Finding, Machine
 from cpullm.memory import gigabytes
 from cpullm.spark import placing
@@ -37,7 +37,7 @@ def system(machine: Machine) -> Finding:
 
 def cpu(machine: Machine) -> Finding:
     """Its name, how many this process may use, and why not all."""
-    name, n_usable, n_all = cpu_name(machine.proc / "cpuinfo") or UNKNOWN, worker.usable_cpus(), os.cpu_count()
+    name, n_usable, n_all = cpu_name(machine.proc / "cpuinfo") or UNKNOWN, cpus.usable_cpus(), os.cpu_count()
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else n_usable
     why = ""
     if n_all is None or n_usable < n_all:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
-from cpullm import worker
+from cpullm import cpus
 from cpullm.doctor.findings import UNKNOWN, Finding, Machine
 from cpullm.errors import MachineError
 from cpullm.facts import installed_version
@@ -148,7 +148,7 @@ def threads(machine: Machine) -> Finding:
 def _disturbs(name: str, environ: Mapping[str, str]) -> bool:
     value = environ[name].strip().lower()
     if name == "OMP_THREAD_LIMIT":
-        return value.isdecimal() and int(value) < worker.usable_cpus()
+        return value.isdecimal() and int(value) < cpus.usable_cpus()
     if name == "OMP_DYNAMIC":
         return value == "true"
     return name in _BINDING and value not in ("", "false", "disabled", "none")

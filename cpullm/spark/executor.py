@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cpullm import retry, worker
+from cpullm import cpus, retry, worker
 from cpullm.job import EngineOptions, Job, Place
 from cpullm.records import Completion, Finished, Request
 from cpullm.spark import placing
@@ -39,7 +39,7 @@ def engine_here(engine: EngineOptions) -> EngineOptions:
 
     context = TaskContext.get()
     task_cpus = context.cpus() if context is not None else 1
-    n_threads = engine.setting.n_threads or min(task_cpus, worker.usable_cpus())
+    n_threads = engine.setting.n_threads or min(task_cpus, cpus.usable_cpus())
     setting = replace(engine.setting, n_threads=n_threads)
     return replace(engine, model=str(_model_here(engine)), place=Place.HERE, setting=setting)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpullm import worker
+from cpullm import cpus
 from cpullm.errors import MachineError, OptionError
 from cpullm.spark.failures import first_line
 
@@ -122,7 +122,7 @@ def local_cpus(master: str) -> int | None:
         number = match[1]
         if number == "0":
             raise OptionError("master local[0] has no CPU; use local[*] or local[N] with N of 1 or more.")
-        return 1 if number is None else worker.usable_cpus() if number == "*" else int(number)
+        return 1 if number is None else cpus.usable_cpus() if number == "*" else int(number)
     if not re.match(r"(spark|k8s)://.|yarn$|local-cluster\[", master):
         raise OptionError(
             f"master {master!r} is none that Spark knows: local[*], local[N], spark://HOST:PORT, yarn or k8s://URL."

@@ -15,10 +15,10 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from cpullm import catalog, installed
+from cpullm.cpus import usable_cpus
 from cpullm.errors import MachineError
 from cpullm.fetch import file_sha256
 from cpullm.gguf import record, recorded, remember
-from cpullm.worker import usable_cpus
 
 if TYPE_CHECKING:
     from cpullm.engine.llama import LlamaModel

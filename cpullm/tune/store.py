@@ -12,6 +12,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from cpullm import installed
+from cpullm.cpus import usable_cpus
 from cpullm.errors import CpullmError, MachineError
 from cpullm.fetch import tell
 from cpullm.gguf import sha256_of, write_text
@@ -19,7 +20,6 @@ from cpullm.job import Setting
 from cpullm.options import Options
 from cpullm.rates import Point, Rates
 from cpullm.tune.search import Trial
-from cpullm.worker import usable_cpus
 
 # The instructions that decide which of llama.cpp's kernels run.
 _INSTRUCTIONS = frozenset(

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from cpullm import catalog
+from cpullm.cpus import usable_cpus
 from cpullm.errors import CpullmError
 from cpullm.installed import default_model
 from cpullm.job import Setting
@@ -21,7 +22,6 @@ from cpullm.tune import siblings, store
 from cpullm.tune.meters import Meters
 from cpullm.tune.search import Search, Shape, Trial, Variant
 from cpullm.tune.store import Tuned
-from cpullm.worker import usable_cpus
 
 N_UBATCH = (64, 128, 256, 512, 1024, 2048)
 N_SEQ_MAX = (1, 2, 4, 8, 16)
