@@ -64,7 +64,14 @@ def prepare(
     if not body:
         raise InputError("There is nothing to summarize: all of the source is front or back matter.")
     with (chosen := Chosen.of(model, options, progress=progress)).vocabulary() as vocabulary:
-        prepared = planned(body, setup(chosen, tasks, options, vocabulary, prompt), vocabulary)
+        asked = setup(chosen, tasks, options, vocabulary, prompt)
+        for task in (one.task for one in asked.tasks):
+            if task.has_questions:
+                raise OptionError(
+                    f"the task {task.name} comes with a question for each text, and a source has none: ask it of a "
+                    "table with a column of questions, by cpullm.transform and columns.answer."
+                )
+        prepared = planned(body, asked, vocabulary)
     return replace(prepared, left_out=[chunk for chunk in chunks if chunk.kind != "body"])
 
 

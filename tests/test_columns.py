@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+import cpullm
 from cpullm import Task, columns, tasks
 from cpullm.columns import answer, ask, extract, sentiment, summarize, title, transform
 from cpullm.errors import InputError, OptionError
@@ -138,6 +139,11 @@ class TestAsked:
             transform([1], SHORT)
 
 
+def test_a_run_has_no_questions_for_its_texts(starter: Any) -> None:
+    with pytest.raises(OptionError, match="comes with a question for each text, and a source has none"):
+        cpullm.run([cpullm.Document("a", "It rained.")], tasks=[tasks.answer()], model=starter, progress=False)
+
+
 class TestPandas:
     def test_other_columns_rows_their_order_and_index_stay_and_null_stays_null(self, starter: Any) -> None:
         found = transform(REVIEWS, SHORT, model=starter, strategy="coverage", progress=False)
@@ -174,11 +180,9 @@ class TestPandas:
         assert "The question has" in found["error"].iloc[0] and found["error"].iloc[1] is None
 
     def test_answers_are_those_of_a_run(self, starter: Any) -> None:
-        from cpullm import Document, run
-
         text = "A wonderful film, I loved it."
         found = transform(pd.DataFrame({"t": [text]}), {"x": title("t")}, model=starter, progress=False)
-        told = run([Document("a", text, row=True)], tasks=["title"], model=starter, progress=False)
+        told = cpullm.run([cpullm.Document("a", text, row=True)], tasks=["title"], model=starter, progress=False)
         assert found["x"].iloc[0] == told.summaries[0].summary
 
 

@@ -54,7 +54,8 @@ def rows(spark: SparkSession) -> DataFrame:
 def vectors(rows: DataFrame, starter: Path, tmp_path_factory: pytest.TempPathFactory) -> DataFrame:
     """A vector for each row, of its title and body, written and read again."""
     path = str(tmp_path_factory.mktemp("vectors") / "vectors.parquet")
-    LLMEmbedder(inputCols=["title", "body"], outputCol="features", model=starter).transform(rows).write.parquet(path)
+    stage = LLMEmbedder(inputCols=["title", "body"], outputCol="features", model=starter, options=UNTUNED)
+    stage.transform(rows).write.parquet(path)
     return rows.sparkSession.read.parquet(path)
 
 

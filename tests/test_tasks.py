@@ -72,6 +72,27 @@ class TestChosen:
             tasks.chosen(given_)
 
 
+class TestWithArgument:
+    def test_a_name_may_say_a_language_labels_or_a_schemas_file(self, tmp_path: Path) -> None:
+        (tmp_path / "s.json").write_text('{"type": "object", "properties": {"age": {"type": "integer"}}}')
+        assert "into German" in tasks.find("translate:German").ask
+        assert tasks.find("classify:war | love").choices == ("war", "love")
+        assert tasks.find(f"extract:{tmp_path}/s.json").schema["properties"].keys() == {"age"}  # type: ignore[index]
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("translate:", "language must be a language's name"),
+            ("classify:war", "choices must be two or more"),
+            ("extract:none.json", "the schema none.json cannot be read"),
+            ("extract", "no task is called 'extract'"),
+        ],
+    )
+    def test_what_an_argument_cannot_be_is_refused(self, name: str, said: str) -> None:
+        with pytest.raises(OptionError, match=said):
+            tasks.find(name)
+
+
 class TestTask:
     @pytest.mark.parametrize(
         ("fields", "said"),

@@ -11,7 +11,7 @@ from cpullm.errors import OptionError
 from cpullm.tasks.answers import fault, join
 from cpullm.tasks.files import parse, read, reworded
 from cpullm.tasks.grounding import grounded
-from cpullm.tasks.making import answer, classify, extract, naming, translate
+from cpullm.tasks.making import WITH_ARGUMENT, answer, classify, extract, naming, translate
 from cpullm.tasks.prompts import TaskPrompts, render
 from cpullm.tasks.shapes import answer_type, value
 from cpullm.tasks.task import Task
@@ -39,14 +39,21 @@ __all__ = [
 
 
 def find(task: str | Path | Task, size: str = "") -> Task:
-    """A task by its name or its file's path (`….ini`), worded for models of this size. Raises OptionError."""
+    """A task by its name or its file's path (`….ini`), worded for models of this size. Raises OptionError.
+
+    Names with an argument are `translate:German`, `classify:war|love` and `extract:schema.json`.
+    """
     if isinstance(task, Task):
         return task
+    name, colon, argument = str(task).partition(":")
+    if colon and name in WITH_ARGUMENT:
+        return WITH_ARGUMENT[name](argument)
     if isinstance(task, (str, Path)) and Path(task).suffix == ".ini":
         return read(Path(task).expanduser())
     if task not in NAMES:
         raise OptionError(
-            f"no task is called {str(task)!r}; there are {', '.join(NAMES)}, or the path of an .ini file."
+            f"no task is called {str(task)!r}; there are {', '.join(NAMES)}, translate:German, classify:war|love, "
+            "extract:schema.json, or the path of an .ini file."
         )
     folder = package_files("cpullm.tasks")
     found = parse(str(task), folder.joinpath(f"{task}.ini").read_text(encoding="utf-8"))

@@ -89,7 +89,7 @@ def _fields(section: dict[str, str]) -> dict[str, Any]:
     if "choices" in section:
         found["choices"] = tuple(choice.strip() for choice in section["choices"].split(","))
     if "schema" in section:
-        found["schema"] = _schema(section["schema"])
+        found["schema"] = _json("schema", section["schema"])
     found["sampling"] = {key: _number(key, section[key], float) for key in SAMPLING if key in section}
     return found
 
@@ -107,8 +107,13 @@ def _flag(key: str, text: str) -> bool:
     return text == "yes"
 
 
-def _schema(text: str) -> Any:
+def json_of(what: str, path: Path) -> Any:
+    """What a JSON file holds. Raises OptionError."""
+    return _json(f"{what} {path}", _read(what, path))
+
+
+def _json(what: str, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise OptionError(f"schema is no JSON: {error}.") from None
+        raise OptionError(f"{what} is no JSON: {error}.") from None

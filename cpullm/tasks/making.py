@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import regex
 
 from cpullm.errors import OptionError
-from cpullm.tasks.files import parse
+from cpullm.tasks.files import json_of, parse
 from cpullm.tasks.task import Task
 
 _LANGUAGE = regex.compile(r"\p{L}[\p{L}\p{M} ()'-]{1,39}")
@@ -48,6 +49,19 @@ def answer() -> Task:
 def naming() -> Task:
     """What a name stands for that comes with each text: person, place, company, or a word that is no name."""
     return _made("name")
+
+
+def _extract_by(path: str) -> Task:
+    """`extract` by the schema in a JSON file."""
+    return extract(json_of("schema", Path(path).expanduser()))
+
+
+# Those that a name can say: `translate:German`.
+WITH_ARGUMENT: dict[str, Callable[[str], Task]] = {
+    "translate": translate,
+    "classify": lambda labels: classify([label.strip() for label in labels.split("|")]),
+    "extract": _extract_by,
+}
 
 
 def _made(name: str, **arguments: str) -> Task:
