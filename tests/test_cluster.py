@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -351,3 +352,44 @@ def test_executors_of_one_host_share_one_model(tmp_path: Path, starter: Path) ->
     )
     worker.close()
     assert list(_answers(tmp_path / "out").summary) == [summary.summary for summary in alone.summaries]
+
+
+COLUMNS = """
+import sys
+import cpullm
+from cpullm.columns import embed, mask, sentiment, summarize
+from pyspark.sql import SparkSession
+
+if __name__ == "__main__":
+    master, model, folder = sys.argv[1:]
+    builder = SparkSession.builder.master(master).config("spark.ui.enabled", "false")
+    spark = builder.config("spark.driver.host", "127.0.0.1").config("spark.executor.memory", "1g").getOrCreate()
+    rows = [(i, f"I loved clock {i}. Mr. Bell repaired it on Monday.") for i in range(8)]
+    table = spark.createDataFrame(rows, "id int, text string").repartition(2)
+    asked = {"mood": sentiment("text"), "short": summarize("text", 5), "hidden": mask("text"), "vector": embed("text")}
+    answered = cpullm.transform(table, asked, model=model, tuned=False)
+    answered.write.parquet(f"{folder}/answers")
+    cpullm.register_sql(spark, model=model, tuned=False)
+    table.createOrReplaceTempView("clocks")
+    spark.sql("SELECT id, llm_sentiment(text) AS mood FROM clocks").write.parquet(f"{folder}/sql")
+    spark.stop()
+"""
+
+
+@pytest.mark.long
+def test_columns_and_sql_are_answered_by_executors_with_a_model_that_spark_brings(
+    tmp_path: Path, starter: Path
+) -> None:
+    (tmp_path / "job.py").write_text(COLUMNS)
+    with clusters.started(tmp_path / "cluster") as cluster:
+        command = [sys.executable, str(tmp_path / "job.py"), cluster.master, str(starter), str(tmp_path)]
+        env = {**os.environ, "PYSPARK_PYTHON": sys.executable}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=400, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        cached = [file.name for node in cluster.nodes for file in node.cache.iterdir() if file.suffix == ".gguf"]
+    assert len(set(cached)) == 1
+    answers = pd.read_parquet(tmp_path / "answers").sort_values("id")
+    assert list(answers["id"]) == list(range(8)) and answers["error"].isna().all()
+    assert set(answers["mood"]) == {"positive"} and answers["hidden"].str.contains("Mr. ████").all()
+    assert {len(vector) for vector in answers["vector"]} == {576} and answers["short"].str.endswith(".").all()
+    assert list(pd.read_parquet(tmp_path / "sql").sort_values("id")["mood"]) == list(answers["mood"])
