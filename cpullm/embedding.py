@@ -119,14 +119,15 @@ def _windows(text: str, n_tokens: int, model: LlamaModel) -> list[list[int]]:
 
 def _engine_for(options: EngineOptions) -> tuple[Embedder, LlamaModel]:
     global _held
-    if _held is None or _held.options != options or not _held.embedder.is_open:
+    held = worker.held_model(options)
+    is_spare = _held is not None and _held.is_own and held is not None  # the weights are in memory twice
+    if _held is None or _held.options != options or not _held.embedder.is_open or is_spare:
         from cpullm.engine.embedding import Embedder
         from cpullm.engine.llama import LlamaModel
 
         close()
         cpus.check_threads(options.setting.n_threads)
         memory.check(Path(options.model), options, started=True)
-        held = worker.held_model(options)
         model = held or LlamaModel(options.model, repack=options.setting.repack)
         try:
             embedder = Embedder(model, options, options.setting.n_threads or cpus.usable_cpus())

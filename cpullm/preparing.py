@@ -138,6 +138,12 @@ def _steps(asked: TaskPrompts, vocabulary: LlamaModel) -> int:
     """How often the model is asked for a choice: as many tokens as it may need the room of."""
     from cpullm.engine import choices
 
+    for choice in asked.task.choices:  # labels may come out of a table
+        if vocabulary.tokenize(choice, special=True) != vocabulary.tokenize(choice, special=False):
+            raise OptionError(
+                f"the task {asked.task.name} cannot be used: the choice {choice!r} holds a token of the model's own; "
+                "reword it."
+            )
     closing = _closing(asked.task, vocabulary)
     answers = tuple(choice + closing for choice in asked.task.choices)
     try:

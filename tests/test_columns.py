@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -66,6 +67,12 @@ class TestShapes:
         whole = {"type": "object", "properties": {"x": schema}, "$defs": defs}
         assert tasks.answer_type(tasks.extract(whole)) == pa.struct([("x", kind)])
 
+    def test_a_schema_changed_later_changes_no_task(self) -> None:
+        schema: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}}
+        task = tasks.extract(schema)
+        schema["properties"]["a"]["type"] = "integer"
+        assert tasks.answer_type(task) == pa.struct([("a", pa.string())])
+
     def test_a_value_has_its_type_and_what_is_missing_is_null(self) -> None:
         task = tasks.extract({"type": "object", "properties": {"n": {"type": "number"}, "x": {}, "s": PERSON}})
         assert tasks.value(task, '{"n": 2, "x": [1, "é"]}') == {"n": 2.0, "x": '[1, "é"]', "s": None}
@@ -73,6 +80,8 @@ class TestShapes:
     def test_a_number_that_no_column_holds_is_said(self) -> None:
         with pytest.raises(ValueError, match="no bigint holds"):
             tasks.value(tasks.extract(PERSON), '{"age": 99999999999999999999}')
+        with pytest.raises(ValueError, match="no double holds"):
+            tasks.value(tasks.extract({"type": "array", "items": {"type": "number"}}), f"[1{'0' * 400}]")
 
     def test_answers_about_pieces_give_each_property_the_first_value_and_all_items(self) -> None:
         answers = ['{"name": null, "age": 3, "tags": ["old"]}', '{"name": "Ann", "age": 4, "tags": ["old", "young"]}']
@@ -96,6 +105,41 @@ class TestGrounded:
         task = tasks.extract({"type": "array", "items": {"type": "string"}})
         assert tasks.grounded(task, '["Ann", "Bob", "Åse"]', "ann and A\u030ase") == ('["Ann", "Åse"]', ["Bob"])
 
+    def test_what_a_schema_gives_by_reference_or_among_others_stays(self) -> None:
+        mood = {"enum": ["good", "bad"]}
+        task = tasks.extract(
+            {
+                "type": "object",
+                "properties": {
+                    "mood": {"$ref": "#/$defs/Mood"},
+                    "other": {"anyOf": [{"$ref": "#/$defs/Mood"}, {"type": "null"}]},
+                    "all": {"type": "array", "items": {"allOf": [{"$ref": "#/$defs/Mood"}]}},
+                },
+                "$defs": {"Mood": mood},
+            }
+        )
+        said = '{"mood": "good", "other": "bad", "all": ["bad"]}'
+        assert tasks.grounded(task, said, "It rained.") == (said, [])
+
+    def test_an_object_stays_if_a_string_in_a_list_of_it_does(self) -> None:
+        task = tasks.extract({"type": "object", "properties": {"title": {}, "cast": {"type": "array", "items": {}}}})
+        found = tasks.grounded(task, '{"title": "Foo", "cast": ["Ann"]}', "Ann acts.")
+        assert found == ('{"title": null, "cast": ["Ann"]}', ["Foo"])
+
+    @pytest.mark.parametrize(
+        ("word", "text"),
+        [
+            ("Italie", "Elle aime l’Italie."),
+            ("Ankara", "Ankara'da yaşıyor."),
+            ("김철수", "김철수는 왔다."),
+            ("東京", "東京に"),
+        ],
+    )
+    def test_a_word_with_an_article_or_ending_at_it_is_known(self, word: str, text: str) -> None:
+        task = tasks.extract({"type": "array", "items": {"type": "string"}})
+        said = json.dumps([word], ensure_ascii=False)
+        assert tasks.grounded(task, said, text) == (said, [])
+
 
 class TestAsked:
     @pytest.mark.parametrize(
@@ -106,6 +150,8 @@ class TestAsked:
             (lambda: sentiment(3), "column must be a column's name"),  # type: ignore[arg-type]
             (lambda: columns.translate("a", "x; drop"), "language must be a language's name"),
             (lambda: extract("a", {"type": "string"}), "of type object or array"),
+            (lambda: extract("a", {"type": "object", "properties": {"b": {"enum": {1}}}}), "must be a JSON schema"),
+            (lambda: columns.classify("a", []), "labels must be a list of texts"),
             (lambda: answer("a", 3), "question must be the name of the column"),  # type: ignore[arg-type]
         ],
     )
@@ -144,7 +190,34 @@ def test_a_run_has_no_questions_for_its_texts(starter: Any) -> None:
         cpullm.run([cpullm.Document("a", "It rained.")], tasks=[tasks.answer()], model=starter, progress=False)
 
 
+def test_names_of_fields_are_no_places_of_the_wording() -> None:
+    described = {"type": "array", "items": {"type": "string"}, "description": "all {text}\nmerge = x"}
+    task = tasks.extract({"type": "object", "properties": {"{question}": {"type": "string"}, "{text}": {}}})
+    assert ": question, text. Answer" in task.ask and not task.has_questions
+    assert ": all text merge = x. Answer" in tasks.extract(described).ask
+
+
+def test_a_row_has_each_error_once_with_the_columns_that_have_it(starter: Any) -> None:
+    asked = {"a": summarize("t"), "b": columns.names("t"), "c": summarize("t", 9)}
+    found = transform(pd.DataFrame({"t": [""]}), asked, model=starter, strategy="coverage", progress=False)
+    assert found["error"].iloc[0] == "a, c: The text is empty; nothing was asked of the model."
+
+
 class TestPandas:
+    @pytest.mark.parametrize(
+        ("table", "said"),
+        [
+            (pd.DataFrame({"review": ["It rained.", ["a", "b"]]}), r"holds \['a', 'b'\], which is no text"),
+            (
+                pd.DataFrame([["It rained.", "", ""]], columns=["review", "error", "error"]),
+                "more than one column 'error'",
+            ),
+        ],
+    )
+    def test_a_table_that_has_no_texts_is_refused(self, starter: Any, table: pd.DataFrame, said: str) -> None:
+        with pytest.raises(InputError, match=said):
+            transform(table, SHORT, model=starter, strategy="coverage", progress=False)
+
     def test_other_columns_rows_their_order_and_index_stay_and_null_stays_null(self, starter: Any) -> None:
         found = transform(REVIEWS, SHORT, model=starter, strategy="coverage", progress=False)
         pd.testing.assert_frame_equal(found[["stars", "review", "question"]], REVIEWS)
@@ -162,6 +235,11 @@ class TestPandas:
         found = transform(table, {"short": summarize("text")}, model=starter, strategy="coverage", progress=False)
         assert list(found.columns) == ["text", "error", "short"]
         assert list(found["error"]) == ["No PDF. The text is empty; nothing was asked of the model.", None]
+
+    def test_a_column_may_have_any_name_and_the_table_given_stays(self, starter: Any) -> None:
+        table = pd.DataFrame({"text": ["It rained."]})
+        found = transform(table, {"self": summarize("text")}, model=starter, strategy="coverage", progress=False)
+        assert list(found["self"]) == ["It rained."] and list(table.columns) == ["text"]
 
     def test_a_table_without_rows_gets_its_columns(self, starter: Any) -> None:
         found = transform(REVIEWS[:0], SHORT, model=starter, progress=False)
@@ -214,6 +292,17 @@ class TestSpark:
         here = transform(REVIEWS, asked, model=starter, strategy="coverage", max_tokens=48, progress=False)
         for name in (*asked, "error"):
             assert [row[name] for row in rows] == list(here[name])
+
+    def test_names_may_hold_anything_and_be_twice(self, starter: Any, spark: SparkSession) -> None:
+        odd = "a.b `c`"
+        table = spark.sql("SELECT 1 AS n, 2 AS n, 'It rained.' AS x, '' AS error").withColumnRenamed("x", odd)
+        made = transform(table, {"s.t `u`": summarize(odd)}, model=starter, strategy="coverage")
+        assert made.columns == ["n", "n", odd, "error", "s.t `u`"]
+        assert [tuple(row) for row in made.collect()] == [(1, 2, "It rained.", None, "It rained.")]
+
+    def test_a_column_that_spark_takes_for_another_is_refused(self, starter: Any, spark: SparkSession) -> None:
+        with pytest.raises(InputError, match="'Error' and 'error' are the same"):
+            transform(spark.sql("SELECT 'a' AS review, '' AS Error"), SHORT, model=starter, strategy="coverage")
 
     def test_small_arrow_batches_are_answered_together(
         self, starter: Any, spark: SparkSession, monkeypatch: pytest.MonkeyPatch

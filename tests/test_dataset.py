@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -184,6 +185,14 @@ class TestSides:
         assert train == {"4", "5", "6", "7"} - validation
         assert {(one.reason, one.detail) for one in found.dropped} == {(rows.PASSAGE, "60 words")}
         assert found.report["longest_common_passage_words"] in (0, 40)
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_the_longest_common_passage_is_of_rows_that_are_left(self, seed: int) -> None:
+        quoted = text_of(98, 40)
+        texts = {"whole": f"{text_of(1)} {quoted} {text_of(2)}", "quoted": quoted}
+        found = made(texts, Training(validation=0.5, split_seed=seed))
+        assert reasons(found) == [rows.PASSAGE]
+        assert found.report["longest_common_passage_words"] == 0
 
     @pytest.mark.parametrize("seed", range(4))
     def test_a_short_text_that_stands_whole_in_a_long_one_is_not_on_the_other_side(self, seed: int) -> None:
@@ -416,7 +425,24 @@ class TestFiles:
         monkeypatch.setattr(pq, "write_table", full)
         with pytest.raises(CpullmError, match="No space left on device"):
             replace(small, train=small.train[:0] + small.validation).write(tmp_path)
-        assert _bytes(tmp_path) == before and not list(tmp_path.glob(".dataset-*"))
+        assert _bytes(tmp_path) == before and not list(tmp_path.glob(".dataset*"))
+
+    def test_the_draft_of_a_killed_run_goes_with_the_next(
+        self, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def killed(*_: Any) -> None:
+            raise SystemError("killed")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "replace", killed)
+            patched.setattr(shutil, "rmtree", lambda *_, **__: None)
+            with pytest.raises(SystemError):
+                small.write(tmp_path)
+        pid = os.getpid()
+        assert list(tmp_path.glob(".*"))
+        monkeypatch.setattr(os, "getpid", lambda: pid + 1)
+        small.write(tmp_path)
+        assert not list(tmp_path.glob(".*"))
 
     def test_the_report_is_readable_and_shows_no_markup_of_texts(self, small: Dataset, tmp_path: Path) -> None:
         dropped = [rows.Dropped("one|two", None, None, None, "near duplicate", "0.91 similar", "b")]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,10 +16,13 @@ from cpullm import columns, embedding, memory, worker
 from cpullm.engine.embedding import Embedder, is_embedding
 from cpullm.engine.llama import LlamaModel
 from cpullm.errors import EngineError, ModelError
-from cpullm.job import EngineOptions
+from cpullm.job import EngineOptions, Job, Sampling
 from cpullm.options import Options
 from cpullm.preparing import Chosen
 from tests import bert
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 pytest.importorskip("gguf")
 
@@ -118,6 +123,14 @@ class TestColumns:
         assert not np.array_equal(found["both"][0], found["one"][0])
         assert found["both"][2] is None and found["error"].isna().all()
 
+    @pytest.mark.slow
+    def test_in_sql_an_embedding_model_gives_vectors_alone(self, tiny: Path, spark: SparkSession) -> None:
+        from cpullm.columns.spark import register_sql
+
+        assert register_sql(spark, model=tiny) == ["llm_embed"]
+        (row,) = spark.sql(f"SELECT llm_embed('{TEXT}') AS v").collect()
+        assert row.v == _vectors(tiny, [TEXT])[0].value.tolist()  # type: ignore[union-attr]
+
     def test_an_embedding_model_is_asked_nothing(self, tiny: Path) -> None:
         with pytest.raises(ModelError, match="gives vectors and no answers"):
             columns.transform(pd.DataFrame({"text": ["a"]}), {"mood": columns.sentiment("text")}, model=tiny)
@@ -142,6 +155,13 @@ class TestLanguageModel:
         assert found["error"].isna().all()
         assert all(mood in ("positive", "negative", "neutral") for mood in found["mood"])
         assert embedding._held is None
+
+    def test_weights_loaded_for_vectors_alone_go_once_answers_have_the_same(self, starter: Path) -> None:
+        before = _vectors(starter, [TEXT])[0].value
+        assert embedding._held is not None and embedding._held.is_own
+        worker.load(Job(replace(embedding._held.options, embeds=False), {"a": Sampling()}))
+        after = _vectors(starter, [TEXT])[0].value
+        assert not embedding._held.is_own and np.array_equal(before, after)
 
     def test_a_models_end_is_that_of_its_vectors_too(self, starter: Path) -> None:
         model = LlamaModel(starter)

@@ -85,11 +85,16 @@ def test_the_command_prints_a_table_and_writes_all_figures(
 
 
 def test_a_first_half_of_one_label_teaches_nothing() -> None:
-    with pytest.raises(InputError, match="fewer than two labels"):
-        labelled.check(sorted(ROWS, key=lambda row: row.label))
+    with pytest.raises(InputError, match=r"moods\.jsonl: .*fewer than two labels"):
+        labelled.check(Path("moods.jsonl"), sorted(ROWS, key=lambda row: row.label))
+
+
+def test_labels_that_cannot_be_asked_about_are_refused_before_any_work() -> None:
+    with pytest.raises(InputError, match=r"moods\.jsonl: .*without white space around them, got ' good'"):
+        labelled.check(Path("moods.jsonl"), [Labelled("a", " good"), Labelled("b", "bad")] * 2)
 
 
 def test_without_scikit_learn_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(MachineError, match=r"scikit-learn.*pip install 'cpullm\[eval\]'"):
-        labelled.check(ROWS)
+        labelled.check(Path("moods.jsonl"), ROWS)

@@ -68,6 +68,10 @@ def _transformer(**params: Any) -> LLMTransformer:
 
 
 class TestVectors:
+    def test_the_new_column_may_have_any_name(self, rows: DataFrame, starter: Path) -> None:
+        made = _embedder(outputCol="a.b `c`", model=starter, options=UNTUNED).transform(rows)
+        assert made.columns == [*rows.columns, "a.b `c`", "error"]
+
     def test_a_row_has_one_vector_of_title_and_body_and_null_has_none(self, vectors: DataFrame) -> None:
         found = {row.id: row for row in vectors.collect()}
         assert vectors.columns == ["id", "title", "body", "label", "features", "error"]

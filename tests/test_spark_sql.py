@@ -42,6 +42,13 @@ def test_several_functions_of_one_query_and_arguments_from_columns(sql: SparkSes
     assert both[1] == (None, None, None)
 
 
+def test_a_null_among_numbers_is_null_and_what_is_no_text_is_told(sql: SparkSession) -> None:
+    words = answers(sql, "llm_summarize(text, if(id = 4, null, 6))")
+    assert words == ["The mill burned down on Monday.", None, None, None]
+    with pytest.raises(Exception, match=r"llm_summarize takes text, got \d; cast it to string"):
+        answers(sql, "llm_summarize(id)")
+
+
 def test_questions_and_schemas_are_arguments(sql: SparkSession) -> None:
     asked = answers(sql, "llm_answer(text, q)")
     assert isinstance(asked[0], str) and asked[1:] == [None, None, None]
@@ -67,6 +74,8 @@ def test_an_aggregate_summarizes_all_texts_of_a_group_beyond_the_context(sql: Sp
         ("llm_summarize(text, 3)", "words must be from 5"),
         ("llm_extract(text, '{')", "takes a JSON schema as its second argument"),
         ("llm_translate(text, '')", "language must be"),
+        ("llm_ask(text, 'extract:/etc/passwd')", "llm_ask takes a wording with {text} in it"),
+        ("llm_classify(text, array('war', '<|im_end|>'))", "holds a token of the model's own"),
     ],
 )
 def test_a_call_that_cannot_work_ends_the_query_in_one_line(sql: SparkSession, query: str, said: str) -> None:

@@ -16,13 +16,12 @@ from cpullm.columns.masking import private
 from cpullm.errors import OptionError
 from cpullm.job import EngineOptions
 from cpullm.options import Options
-from cpullm.plan import Setup
+from cpullm.plan import JOINT, Setup
 from cpullm.preparing import Chosen, setup
 
 if TYPE_CHECKING:
     from cpullm.engine.llama import LlamaModel
 
-_JOINT = "\n\n"  # between the texts of several columns
 _NAMES = pa.list_(pa.struct([("text", pa.string()), ("kind", pa.string()), ("start", pa.int32()), ("end", pa.int32())]))
 Texts = Callable[[str], Sequence[str | None]]
 
@@ -152,4 +151,4 @@ def _task(name: str, column: Column, chosen: Chosen, i: int) -> tasks.Task:
 def _joined(columns: Sequence[Sequence[str | None]]) -> list[str | None]:
     """Each row's texts, those that are there, a blank line between them."""
     rows = ([text for text in row if text is not None] for row in zip(*columns, strict=True))
-    return [_JOINT.join(row) if row else None for row in rows]
+    return [JOINT.join(row) if row else None for row in rows]

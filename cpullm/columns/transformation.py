@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from cpullm import worker
 from cpullm.columns.answering import Answer
 from cpullm.columns.asked import Asked, apart, asked_of
 from cpullm.columns.column import Column
@@ -47,7 +48,8 @@ class Transformation:
     @property
     def inputs(self) -> list[str]:
         """The columns that are read for their texts."""
-        return list(dict.fromkeys(name for one in self.asked for name in one.inputs))
+        told = [self.error_column] if self.goes_on else []
+        return list(dict.fromkeys([*(name for one in self.asked for name in one.inputs), *told]))
 
     @property
     def fields(self) -> list[pa.Field]:
@@ -77,8 +79,8 @@ def transformation(
     together: dict[tuple[Any, ...], dict[str, Column]] = {}
     for name, column in columns.items():
         together.setdefault((column.columns, apart(column)), {})[name] = column
-    with chosen.vocabulary() as vocabulary:
-        asked = [asked_of(chosen, members, options, vocabulary) for members in together.values()]
+    vocabulary = worker.vocabulary(str(chosen.model.path.resolve()))
+    asked = [asked_of(chosen, members, options, vocabulary) for members in together.values()]
     asked.sort(key=lambda one: one.setup.job.engine.embeds)  # these take the weights that the others have loaded
     return Transformation(tuple(asked), tuple(columns), error_column)
 
@@ -121,8 +123,11 @@ def _with_columns(batches: list[pa.RecordBatch], made: Transformation) -> Iterat
 
 
 def _told(errors: Sequence[tuple[str, str | None]]) -> str | None:
-    """A row's errors in one line: once if all columns have the same."""
-    told = [(name, error) for name, error in errors if error is not None]
-    if len({error for _, error in told}) == 1 and len(told) == len(errors):
-        return told[0][1]
-    return " ".join(f"{name}: {error}" for name, error in told) or None
+    """A row's errors in one line, each once, with the columns that have it unless all do."""
+    told: dict[str, list[str]] = {}
+    for name, error in errors:
+        if error is not None:
+            told.setdefault(error, []).append(name)
+    if any(len(names) == len(errors) for names in told.values()):
+        return next(iter(told))
+    return " ".join(f"{', '.join(names)}: {error}" for error, names in told.items()) or None

@@ -44,8 +44,9 @@ def transform(
     _check_names(list(frame.columns), columns, error_column)
     chosen = Chosen.of(model or default_model(), Options.of(options), progress=progress)
     made = transformation(chosen, columns, Options.of(options), error_column)
+    made = replace(made, goes_on=error_column in frame.columns)
     readers.check_columns(list(frame.columns), *made.inputs)
-    made = located(replace(made, goes_on=error_column in frame.columns), spark, model_at)
+    made = located(made, spark, model_at)
     if spark is not None:
         return frames.answered(frame, made)
     try:
@@ -55,8 +56,10 @@ def transform(
         worker.close()
     import pandas as pd
 
-    new = {name: pd.Series(found[name], index=frame.index, dtype=object) for name in found}
-    return frame.assign(**new)
+    new = frame.copy()
+    for name, values in found.items():
+        new[name] = pd.Series(values, index=frame.index, dtype=object)
+    return new
 
 
 def _check_names(there: list[str], columns: Mapping[str, Column], error_column: str) -> None:
@@ -81,7 +84,7 @@ def _texts(frame: pd.DataFrame, name: str) -> list[str | None]:
 
     found: list[str | None] = []
     for text in frame[name]:
-        if not isinstance(text, str) and not pd.isna(text):
+        if not isinstance(text, str) and not (pd.api.types.is_scalar(text) and pd.isna(text)):
             raise InputError(f"Column {name!r} holds {text!r}, which is no text; make it text first.")
         found.append(text if isinstance(text, str) else None)
     return found

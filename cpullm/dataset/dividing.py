@@ -73,25 +73,24 @@ def _apart(kept: Sequence[Candidate], held: set[str]) -> tuple[list[Candidate], 
     """
     validation = [one for one in kept if one.row.document_id in held]
     train = [one for one in kept if one.row.document_id not in held]
-    train, gone, n_words = _left(train, validation, sides.PASSAGE_WORDS)
-    validation, more, _ = _left(validation, train)
-    return train, validation, gone + more, n_words
+    train, gone = _left(train, validation, sides.PASSAGE_WORDS)
+    validation, more = _left(validation, train)
+    common = sides.common_words((one.text for one in train), (one.text for one in validation))
+    return train, validation, gone + more, max((n_words for n_words, _ in common), default=0)
 
 
 def _left(
     those: Sequence[Candidate], others: Sequence[Candidate], most: float = inf
-) -> tuple[list[Candidate], list[Dropped], int]:
-    """Those that share no passage of so many words with the others and do not stand whole there, the rest, and the
-    words of the longest passage that is left."""
-    left, gone, longest = [], [], 0
+) -> tuple[list[Candidate], list[Dropped]]:
+    """Those that share no passage of so many words with the others and do not stand whole there, and the rest."""
+    left, gone = [], []
     common = sides.common_words((one.text for one in those), (one.text for one in others))
     for one, (n_words, is_whole) in zip(those, common, strict=True):
         if is_whole or n_words >= most:
             gone.append(one.dropped(rows.PASSAGE, f"{n_words} words"))
         else:
             left.append(one)
-            longest = max(longest, n_words)
-    return left, gone, longest
+    return left, gone
 
 
 def _ids(those: Iterable[Candidate]) -> set[str]:

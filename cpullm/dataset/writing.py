@@ -33,9 +33,10 @@ _ROWLESS = ("without a unit", "without a row")
 def write(dataset: Dataset, folder: Path) -> list[Path]:
     """Write all files, and take those of an earlier dataset away; their paths. A side without rows has none."""
     check_folder(folder)
-    draft = folder / f".dataset-{os.getpid()}"
+    draft = folder / ".dataset"
+    shutil.rmtree(draft, ignore_errors=True)  # of a run that was killed
     try:
-        draft.mkdir(exist_ok=True)
+        draft.mkdir()
         names = _written(dataset, draft)
         (folder / LAST).unlink(missing_ok=True)  # without it the others may be of two datasets
         for name in (f"{side}.{kind}" for side in SIDES for kind in ("jsonl", "parquet")):
@@ -101,7 +102,7 @@ def page(report: Mapping[str, Any], dropped: Sequence[Dropped]) -> str:
         f"By document, with seed {split['seed']}, a share of {split['share']:g} for validation, near duplicates "
         f"together (clusters of documents with rows: {split['clusters']}). The longest passage that a text for "
         f"training has in common with texts for validation is of {n_words} words, by runs of five; there is none of 50 "
-        "and more, and no text stands whole on the other side."
+        "and more, and no text of five words or more stands whole on the other side."
     ]
     return "\n".join([*lines, "", "## Where it comes from", "", *_origin(report), ""])
 

@@ -66,7 +66,7 @@ class Evaluation:
         if self.cases:
             rouge.check_installed()
         if self.labelled:
-            labelled.check(self.labelled)
+            labelled.check(self.path, self.labelled)
         if self.cases and not (self.systems or self.outputs):
             raise OptionError("no system is named: give --system or --outputs.")
         for name in self.outputs:

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import regex
 
 from cpullm import tasks
 from cpullm.bench.report import aligned
-from cpullm.errors import InputError, MachineError
+from cpullm.errors import InputError, MachineError, OptionError
 from cpullm.evaluation import bootstrap
 from cpullm.options import Splitting
 from cpullm.records import Document
@@ -47,18 +48,22 @@ class Labelled:
     label: str
 
 
-def check(rows: Sequence[Labelled]) -> None:
+def check(path: Path, rows: Sequence[Labelled]) -> None:
     """Raise CpullmError for rows that cannot be scored, and without scikit-learn."""
     if importlib.util.find_spec("sklearn") is None:
         raise MachineError("A baseline needs the package scikit-learn; install it: pip install 'cpullm[eval]'.")
     if len({row.label for row in rows[: len(rows) // 2]}) < 2:
-        raise InputError("the first half of the rows has fewer than two labels; shuffle them, or take more.")
+        raise InputError(f"{path}: the first half of the rows has fewer than two labels; shuffle them, or take more.")
+    try:
+        _tasks(_labels(rows))
+    except OptionError as error:
+        raise InputError(f"{path}: its labels cannot be choices: {error}") from None
 
 
 def evaluate(name: str, rows: Sequence[Labelled], setup: Setup, progress: Callable[[str], None]) -> dict[str, Any]:
     """The file's record: each system's figures on the second half, and its seconds."""
     learnt, scored = rows[: len(rows) // 2], rows[len(rows) // 2 :]
-    labels = sorted({row.label for row in rows})
+    labels = _labels(rows)
     texts = [row.text for row in scored]
     systems: dict[str, Callable[[], list[str]]] = {
         MAJORITY: lambda: [Counter(row.label for row in learnt).most_common(1)[0][0]] * len(texts),
@@ -89,6 +94,10 @@ def evaluate(name: str, rows: Sequence[Labelled], setup: Setup, progress: Callab
             {"label": row.label, **{system: said[system][i] for system in said}} for i, row in enumerate(scored)
         ],
     }
+
+
+def _labels(rows: Sequence[Labelled]) -> list[str]:
+    return sorted({row.label for row in rows})
 
 
 def _tasks(labels: Sequence[str]) -> dict[str, Task]:

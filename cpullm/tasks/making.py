@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -12,7 +13,7 @@ import regex
 
 from cpullm.errors import OptionError
 from cpullm.tasks.files import json_of, parse
-from cpullm.tasks.task import Task
+from cpullm.tasks.task import QUESTION, SO_FAR, TEXT, Task
 
 _LANGUAGE = regex.compile(r"\p{L}[\p{L}\p{M} ()'-]{1,39}")
 _MOST_FIELDS = 30  # that the wording names
@@ -27,7 +28,11 @@ def translate(language: str) -> Task:
 
 def extract(schema: Mapping[str, Any]) -> Task:
     """What the text says of a JSON schema's fields, for schemas of type object or array; strings that it has not go."""
-    kind = schema.get("type") if isinstance(schema, Mapping) else None
+    try:
+        schema = json.loads(json.dumps(schema, default=dict))  # the caller's may change later
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"schema must be a JSON schema: {error}.") from None
+    kind = schema.get("type") if isinstance(schema, dict) else None
     if kind not in ("object", "array"):
         raise OptionError(f"schema must be a JSON schema of type object or array, got {schema!r}.")
     task = _made("extract", fields=", ".join(_fields(schema)[:_MOST_FIELDS]) or "what is asked for")
@@ -36,7 +41,7 @@ def extract(schema: Mapping[str, Any]) -> Task:
 
 def classify(labels: Sequence[str]) -> Task:
     """Which of the labels fits the text best; they say by themselves what they mean. Raises OptionError."""
-    if isinstance(labels, str) or not isinstance(labels, Sequence):
+    if isinstance(labels, str) or not isinstance(labels, Sequence) or not labels:
         raise OptionError(f"labels must be a list of texts, as ['sports', 'politics'], got {labels!r}.")
     return replace(_made("classify"), choices=tuple(labels))
 
@@ -76,7 +81,7 @@ def _fields(schema: Any) -> list[str]:
     if not isinstance(schema, Mapping):
         return []
     if schema.get("type") == "array":
-        return _fields(schema.get("items")) or [str(schema.get("description") or "a list")]
+        return _fields(schema.get("items")) or [_said(str(schema.get("description") or "a list"))]
     properties = schema.get("properties")
     named = properties.items() if isinstance(properties, Mapping) else ()
     return [_field(str(name), one) for name, one in named]
@@ -84,4 +89,11 @@ def _fields(schema: Any) -> list[str]:
 
 def _field(name: str, schema: Any) -> str:
     described = schema.get("description") if isinstance(schema, Mapping) else None
-    return " ".join((f"{name} ({described})" if described else name).split())
+    return _said(f"{name} ({described})" if described else name)
+
+
+def _said(words: str) -> str:
+    """The words as part of a wording: in one line, and without its places."""
+    for place in (TEXT, SO_FAR, QUESTION):
+        words = words.replace(place, place[1:-1])
+    return " ".join(words.split())

@@ -32,7 +32,7 @@ def _type(schema: Any, root: Mapping[str, Any], above: frozenset[str]) -> pa.Dat
     if not isinstance(schema, Mapping):
         return pa.string()
     if isinstance(name := schema.get("$ref"), str):
-        return pa.string() if name in above else _type(_referred(name, root), root, above | {name})
+        return pa.string() if name in above else _type(referred(name, root), root, above | {name})
     options = [option for option in schema.get("anyOf") or schema.get("oneOf") or [] if option != {"type": "null"}]
     if options:
         types = {str(found): found for option in options for found in [_type(option, root, above)]}
@@ -54,7 +54,8 @@ def _scalar(kinds: Set[str]) -> pa.DataType:
     return _SCALARS.get(next(iter(kinds)), pa.string()) if len(kinds) == 1 else pa.string()
 
 
-def _referred(name: str, root: Mapping[str, Any]) -> Any:
+def referred(name: str, root: Mapping[str, Any]) -> Any:
+    """The part of a schema that a `$ref` of it names, None if there is none."""
     found: Any = root
     for part in name.removeprefix("#").strip("/").split("/"):
         found = found.get(part) if isinstance(found, Mapping) else None
@@ -72,4 +73,7 @@ def _value(found: Any, kind: pa.DataType) -> Any:
         return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
     if pa.types.is_integer(kind) and not -_BIGINT <= found < _BIGINT:
         raise ValueError(f"The answer has the number {str(found)[:20]}, which no bigint holds.")
-    return float(found) if pa.types.is_floating(kind) else found
+    try:
+        return float(found) if pa.types.is_floating(kind) else found
+    except OverflowError:
+        raise ValueError(f"The answer has the number {str(found)[:20]}, which no double holds.") from None

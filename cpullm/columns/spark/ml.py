@@ -168,7 +168,8 @@ class LLMEmbedder(Stage):
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
         found, output = super()._transform(dataset), self._output()
-        numbers = sql.col(f"`{output}`").cast("array<double>")
+        quoted = output.replace("`", "``")
+        numbers = sql.col(f"`{quoted}`").cast("array<double>")
         return found.withColumn(output, sql.when(numbers.isNotNull(), array_to_vector(numbers)))
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cpullm import worker
 from cpullm.columns import column
 from cpullm.columns.column import Column
 from cpullm.columns.transformation import LEAST_ROWS, Transformation, located, transformation
@@ -15,14 +18,15 @@ from cpullm.errors import InputError, OptionError
 from cpullm.installed import default_model
 from cpullm.job import EngineOptions
 from cpullm.options import Options
+from cpullm.plan import JOINT
 from cpullm.preparing import Chosen
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _TEXT, _QUESTION, _ANSWER, _ERROR = "text", "question", "answer", "error"
-_JOINT = "\n\n"  # between the texts of a group
 ON_ERROR = ("null", "fail")
+_N_ARGUMENTS = 64  # of which it is remembered what they ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +49,20 @@ class Function:
 
 
 Row = tuple[Any, ...]
+_VECTOR, AGGREGATE = "llm_embed", "llm_summarize_agg"
 
 
 def _extract(text: str, schema: str) -> Column:
     try:
         return column.extract(text, json.loads(schema))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise OptionError(f"llm_extract takes a JSON schema as its second argument: {error}.") from None
+
+
+def _ask(text: str, wording: str) -> Column:
+    if "{text}" not in str(wording):  # no file's name: a query reads no files of executors
+        raise OptionError(f"llm_ask takes a wording with {{text}} in it, got {wording!r}.")
+    return column.ask(text, wording)
 
 
 FUNCTIONS = {
@@ -59,7 +70,7 @@ FUNCTIONS = {
     "llm_sentiment": Function("string", column.sentiment),
     "llm_classify": Function("string", column.classify, 1, 1, arguments="text, labels"),
     "llm_mask": Function("string", column.mask),
-    "llm_embed": Function("array<float>", column.embed),
+    _VECTOR: Function("array<float>", column.embed),
     "llm_title": Function("string", column.title),
     "llm_keywords": Function("array<string>", column.keywords),
     "llm_names": Function("array<struct<text:string,kind:string,start:int,end:int>>", column.names),
@@ -68,9 +79,8 @@ FUNCTIONS = {
     "llm_answer": Function(
         "string", lambda text: column.answer(text, _QUESTION), has_questions=True, arguments="text, question"
     ),
-    "llm_ask": Function("string", column.ask, 1, 1, arguments="text, wording"),
+    "llm_ask": Function("string", _ask, 1, 1, arguments="text, wording"),
 }
-AGGREGATE = "llm_summarize_agg"
 
 
 def register_sql(
@@ -86,20 +96,27 @@ def register_sql(
 
     `llm_sentiment(text)`, `llm_summarize(text, 30)`, … (`FUNCTIONS`), and the aggregate `llm_summarize_agg(text)`: one
     summary of all texts of a group. Null gives null. What cannot be answered gives null, or, with `on_error` "fail",
-    ends the query. Keywords are as in `transform`. Raises CpullmError.
+    ends the query. An embedding model gives `llm_embed` alone. Keywords are as in `transform`. Raises CpullmError.
     """
+    from cpullm.engine.embedding import is_embedding
+
     if on_error not in ON_ERROR:
         raise OptionError(f"on_error must be one of {', '.join(ON_ERROR)}, got {on_error!r}.")
     settings = Options.of(options)
     chosen = Chosen.of(model or default_model(), settings, progress=progress)
+    vectors_alone = is_embedding(worker.vocabulary(str(chosen.model.path.resolve())))
     # The tasks that take most room: an engine that has it serves all.
-    columns = {"short": column.summarize(_TEXT), "other": column.translate(_TEXT, "German")}
+    largest = {"short": column.summarize(_TEXT), "other": column.translate(_TEXT, "German")}
+    columns = {"vector": column.embed(_TEXT)} if vectors_alone else largest
     asked = located(transformation(chosen, columns, settings, _ERROR), spark, model_at)
     how = _How(chosen, asked.engine, settings, on_error == "fail")
-    for name, function in FUNCTIONS.items():
-        spark.udf.register(name, _scalar(name, function, how))
-    spark.udf.register(AGGREGATE, _aggregate(how))
-    return [*FUNCTIONS, AGGREGATE]
+    functions = {_VECTOR: FUNCTIONS[_VECTOR]} if vectors_alone else FUNCTIONS
+    made = {name: _scalar(name, function, how) for name, function in functions.items()}
+    if not vectors_alone:
+        made[AGGREGATE] = _aggregate(how)
+    for name, function in made.items():
+        spark.udf.register(name, function)
+    return list(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +154,10 @@ def _scalar(name: str, function: Function, how: _How) -> Any:
     import pandas as pd
 
     def answered(batches):  # type: ignore[no-untyped-def] # its hints are put there below, as Spark reads them
-        made: dict[tuple[Any, ...], Transformation] = {}
+        @lru_cache(_N_ARGUMENTS)
+        def made(arguments: Row) -> Transformation:
+            return how.transformation(function.column(_TEXT, *arguments))
+
         for rows in _together(batches):
             yield pd.Series(_answered(name, function, how, made, rows), dtype=object)
 
@@ -146,7 +166,7 @@ def _scalar(name: str, function: Function, how: _How) -> Any:
 
 
 def _answered(
-    name: str, function: Function, how: _How, made: dict[tuple[Any, ...], Transformation], rows: list[Row]
+    name: str, function: Function, how: _How, made: Callable[[Row], Transformation], rows: list[Row]
 ) -> list[Any]:
     """The rows' answers: those with the same further arguments together."""
     n_given = len(rows[0]) - 1 - function.has_questions
@@ -154,14 +174,15 @@ def _answered(
         raise InputError(
             f"{name} is called with {n_given + 1 + function.has_questions} arguments: {function.usage(name)}"
         )
+    for one in (value for row in rows for value in row[: 1 + function.has_questions]):
+        if one is not None and not isinstance(one, str):
+            raise InputError(f"{name} takes text, got {one!r}; cast it to string: {function.usage(name)}")
     found: list[Any] = [None] * len(rows)
     for arguments, places in _alike(rows, 1 + function.has_questions).items():
         if None in arguments:
             continue
-        if arguments not in made:
-            made[arguments] = how.transformation(function.column(_TEXT, *arguments))
         columns = {_TEXT: [rows[i][0] for i in places], _QUESTION: [rows[i][-1] for i in places]}
-        for i, value in zip(places, how.answers(made[arguments], columns), strict=True):
+        for i, value in zip(places, how.answers(made(arguments), columns), strict=True):
             is_text = value is None or isinstance(value, str) or function.type != "string"
             found[i] = value if is_text else json.dumps(value, ensure_ascii=False)
     return found
@@ -177,7 +198,7 @@ def _aggregate(how: _How) -> Any:
         there = sorted(text for text in texts if text is not None)
         if not made:
             made.append(how.transformation(column.summarize(_TEXT)))
-        return how.answers(made[0], {_TEXT: [_JOINT.join(there) if there else None]})[0]
+        return how.answers(made[0], {_TEXT: [JOINT.join(there) if there else None]})[0]
 
     answered.__annotations__ = {"texts": pd.Series, "return": str}
     return _pandas_udf(answered, "string")
@@ -207,6 +228,10 @@ def _plain(value: Any) -> Any:
     """A value as the functions of `cpullm.columns` take it, and hashable."""
     if hasattr(value, "tolist"):  # numpy's arrays and numbers
         value = value.tolist()
+    if isinstance(value, float):  # whole numbers, where pandas has a null among them
+        return None if math.isnan(value) else int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        value = list(value.items())
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from cpullm import filesystems
+from cpullm import filesystems, readers
+from cpullm.columns.spark.frames import in_arrow
 from cpullm.errors import InputError, MachineError, OptionError
 from cpullm.filesystems import told
 
@@ -30,10 +31,13 @@ def write_tfrecord(frame: DataFrame, folder: str | Path) -> int:
     Columns are strings, binaries, numbers, flags, and lists of these. `_SUCCESS` stands there once all is. A part is
     written whole, then renamed, so that one that a task began and never ended is not there. Raises CpullmError.
     """
+    from pyspark.sql.types import IntegerType, LongType, StructField, StructType
+
     from cpullm import spark as on_spark
 
     _writer()
     where = str(folder) if filesystems.is_uri(str(folder)) else str(Path(folder).resolve())
+    readers.check_columns(frame.columns, *frame.columns)
     kinds = {name: _feature(name, kind) for name, kind in frame.dtypes}
     files, path = filesystems.opened(where)
     try:
@@ -43,11 +47,9 @@ def write_tfrecord(frame: DataFrame, folder: str | Path) -> int:
     except OSError as error:
         raise OptionError(f"{folder} cannot be written to: {told(error)}.") from error
 
-    def written(batches):  # type: ignore[no-untyped-def] # Spark reads type hints, and would look for these on executors
-        yield _part(batches, where, kinds)
-
+    schema = StructType([StructField("part", IntegerType()), StructField("rows", LongType())])
     with on_spark.readable_errors():
-        rows = frame.mapInArrow(written, "part int, rows long").collect()
+        rows = in_arrow(frame, lambda batches: [_part(batches, where, kinds)], schema).collect()
     with files.open_output_stream(f"{path}/{_DONE}"):
         pass
     return sum(row["rows"] for row in rows)
