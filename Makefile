@@ -41,7 +41,7 @@ help: ## Show this list
 	'  FRESH   1 to forget the answers that are kept there' \
 	'make dataset takes VALIDATION (the share of the documents for validation; default: 0.1) and OUT (default: datasets/<name>) as well.' \
 	'make bench takes BOOK, MODEL and OUT (default: bench.json) as well, and:' \
-	'  PART    one of split, compare, tasks, spark, plan, machine, growth, variants, each within ten minutes (default: all)' \
+	'  PART    one of split, compare, tasks, columns, spark, plan, machine, growth, variants, each within ten minutes (default: all)' \
 	'  FORMAT  Q8_0 or Q4_0: compare all in this format of the weights (default: each in its fastest)' \
 	'make eval takes FILE, rows {id, document, references} or {document, summary, label} as JSONL, and MODEL, LIMIT, WORDS' \
 	'  (how long summaries are; default: as the references) and OUT (default: summaries/eval).' \

@@ -16,6 +16,7 @@ import pytest
 from cpullm import readers
 from cpullm.bench import (
     apart,
+    columns,
     compare,
     conditions,
     contestants,
@@ -268,6 +269,10 @@ class TestParts:
         assert list(report.lines("tasks", told))[-1] == "the same answers: 8 of 8"
 
     @pytest.mark.model
+    def test_columns_are_asked_at_once_and_alone(self, starter: Path) -> None:
+        for tasks in (["summarize", "sentiment"], ["title"]):
+            assert columns.answer(str(starter), ["It rained."], tasks, n_seq_max=2, max_tokens=8)["seconds"] > 0
+
     def test_plan_holds_predicted_seconds_against_measured_ones(self, quick: Conditions) -> None:
         told = parts.PARTS["plan"](quick.begun())
         assert len(told["groups"]) == 2 and all(one["measured"] > 0 < one["predicted"] for one in told["groups"])
