@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LLMEmbedder", "LLMTransformer"]
 
+_BY_RULES_TOO = ("mask", "names")  # more than one question each
 # Tasks that are told more than a text, and the param that tells it.
 _NEEDS = {"classify": "labels", "extract": "schema", "translate": "language", "answer": "questionCol"}
 
@@ -137,8 +138,8 @@ class LLMTransformer(Stage):
             return columns.extract(inputs, json.loads(str(told)))
         if needed is not None:
             return getattr(columns, task)(inputs, told)  # type: ignore[no-any-return]
-        if task == "mask":
-            return columns.mask(inputs)
+        if task in _BY_RULES_TOO:
+            return getattr(columns, task)(inputs)  # type: ignore[no-any-return]
         return columns.ask(inputs, _task(task))
 
 
@@ -183,7 +184,7 @@ def _task_text(task: Any) -> str:
         return json.dumps(asdict(task))
     if not isinstance(task, str):
         raise OptionError(f"task must be a name, a path, a wording with {{text}} or a Task, got {task!r}.")
-    if isinstance(_task(task), str) and task not in (*_NEEDS, "mask") and "{text}" not in task:
+    if isinstance(_task(task), str) and task not in (*_NEEDS, *_BY_RULES_TOO) and "{text}" not in task:
         tasks.find(task)
     return task
 
