@@ -23,7 +23,7 @@ option = $(if $(value $(1)),$(2)=$(call quote,$(1)))
 # $(call failed,LOG): shows the end of the log, and stops.
 failed = { tail -n 20 $(1); echo "Setting up failed: the whole log is $(1)"; exit 1; } >&2
 
-.PHONY: help summarize dataset plan tune models bundle test check format bench eval fuzz faults scale serving test-airflow test-cluster test-bundle test-spark35 install clean tools
+.PHONY: help summarize dataset plan tune models bundle test check format bench eval fuzz faults scale serving test-airflow test-cluster test-faults test-bundle test-spark35 install clean tools
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -77,7 +77,10 @@ bundle: .venv/.bundle .venv/.every-cpu-$(LLAMA) ## Make a bundle of MODEL and BO
 test: .venv/.dev ## Run the tests
 	@.venv/bin/python -m pytest -q -m 'not long'
 
-test-cluster: .venv/.dev ## Run all tests on a standalone cluster of this machine; `make test` has a short job with faults
+test-faults: .venv/.dev ## Kill what runs on a cluster of this machine a few times; `make faults` does it often
+	@.venv/bin/python -m pytest -q tests/test_faults.py
+
+test-cluster: .venv/.dev ## Run all tests on a standalone cluster of this machine
 	@.venv/bin/python -m pytest -q tests/test_cluster.py tests/test_submit.py tests/test_kubernetes.py
 
 test-bundle: .venv/.dev .venv/.every-cpu-$(LLAMA) ## Make a bundle and use it where there is no network, which takes root to arrange

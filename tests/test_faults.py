@@ -1,4 +1,4 @@
-"""A short run of random faults; `make faults` makes many."""
+"""A short run of random faults, `make test-faults`; `make faults` makes many."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests import faults
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.long]
 
 
 def test_random_faults_lose_nothing() -> None:

@@ -202,6 +202,7 @@ FLASH = replace(PLAIN, flash_attn=True)
 Q8 = replace(FLASH, kv_type="q8_0")
 # From 257 tokens on, flash attention on f16 splits a row that is alone among the threads, which the runner prevents.
 LONG = 1200  # letters
+PLAIN_AND_FLASH = pytest.mark.parametrize("setting", [PLAIN, FLASH], ids=["plain", "flash attention"])
 EVERY = pytest.mark.parametrize(
     "setting", [PLAIN, FLASH, Q8], ids=["plain", "flash attention", "flash attention, q8_0"]
 )
@@ -239,7 +240,7 @@ def free() -> Iterator[None]:
 class TestSameAnswers:
     """What must not matter to greedy answers does not."""
 
-    @EVERY
+    @PLAIN_AND_FLASH
     def test_four_tasks_on_one_text_say_what_each_says_alone(self, starter: Path, setting: Setting) -> None:
         (text,) = _texts(1, LONG)
         requests = [_asked(text, task) for task in QUESTIONS]
@@ -257,12 +258,12 @@ class TestSameAnswers:
         two = _said(requests, starter, setting)
         assert _said(requests, starter, replace(setting, n_threads=1)) == two
 
-    @pytest.mark.parametrize("setting", [PLAIN, FLASH], ids=["plain", "flash attention"])
+    @PLAIN_AND_FLASH
     def test_one_sequence_at_a_time_says_what_four_say(self, starter: Path, setting: Setting) -> None:
         requests = [_asked(text, "summary") for text in _texts(3, LONG)]
         assert _said(requests, starter, replace(setting, n_seq_max=1)) == _said(requests, starter, setting)
 
-    @EVERY
+    @PLAIN_AND_FLASH
     def test_what_an_engine_answered_before_changes_no_answer(self, starter: Path, setting: Setting) -> None:
         """Nor, with that, which executor a group comes to: what lies in the cache only saves work."""
         first, second = _texts(2, LONG)

@@ -227,4 +227,4 @@ def _has(names: list[_Token], before: str, known: Known) -> bool:
     if not all(known.forms(word, alone) for word in words):
         return False
     parts = [word for word in words if word not in _DATED and word not in TITLES]
-    return known.nouns or all(known.together(one, other) for one, other in pairwise(parts))
+    return known.nouns or all(one == other or known.together(one, other) for one, other in pairwise(parts))
