@@ -23,7 +23,7 @@ option = $(if $(value $(1)),$(2)=$(call quote,$(1)))
 # $(call failed,LOG): shows the end of the log, and stops.
 failed = { tail -n 20 $(1); echo "Setting up failed: the whole log is $(1)"; exit 1; } >&2
 
-.PHONY: help summarize dataset plan tune models bundle test check format bench eval fuzz faults scale serving test-airflow test-cluster test-faults test-bundle test-spark35 install clean tools
+.PHONY: help summarize dataset plan tune models bundle test check format bench eval fuzz faults scale serving test-airflow test-cluster test-long test-bundle test-spark35 install clean tools
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -77,8 +77,8 @@ bundle: .venv/.bundle .venv/.every-cpu-$(LLAMA) ## Make a bundle of MODEL and BO
 test: .venv/.dev ## Run the tests
 	@.venv/bin/python -m pytest -q -m 'not long'
 
-test-faults: .venv/.dev ## Kill what runs on a cluster of this machine a few times; `make faults` does it often
-	@.venv/bin/python -m pytest -q tests/test_faults.py
+test-long: .venv/.dev ## Run what takes too long for `make test`: random faults on a cluster, slow parts of the benchmark
+	@.venv/bin/python -m pytest -q -m long tests/test_faults.py tests/test_bench.py
 
 test-cluster: .venv/.dev ## Run all tests on a standalone cluster of this machine
 	@.venv/bin/python -m pytest -q tests/test_cluster.py tests/test_submit.py tests/test_kubernetes.py

@@ -281,6 +281,7 @@ class TestParts:
         assert "measured over predicted" in next(iter(report.lines("plan", told)))
 
     @pytest.mark.model
+    @pytest.mark.long
     def test_growth_measures_every_curve(self, quick: Conditions) -> None:
         told = parts.PARTS["growth"](quick)
         assert set(told["curves"]) == {"tokens per document", "documents", "sequences", "threads"}

@@ -1,4 +1,4 @@
-"""A short run of random faults, `make test-faults`; `make faults` makes many."""
+"""A short run of random faults, `make test-long`; `make faults` makes many."""
 
 from __future__ import annotations
 
