@@ -295,6 +295,7 @@ class TestParts:
 
     @pytest.mark.model
     @pytest.mark.slow
+    @pytest.mark.long
     def test_spark_answers_what_the_bare_engine_answers(self, quick: Conditions) -> None:
         told = parts.PARTS["spark"](quick)
         assert {run["answered"] for runs in told["runs"].values() for run in runs} == {told["requests"]}
